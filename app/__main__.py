@@ -1,0 +1,91 @@
+"""`python -m app [command] [flags]`: what can fail before a command runs, and what a user sees when one fails."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from app import __version__
+from app.commands import COMMANDS, Invocation, parse
+from app.errors import ExitCode, ServiceError
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Runs a command and returns the exit code. A fault of the user's is one line on stderr, never a traceback."""
+    try:
+        return _dispatch(argv, environ)
+    except ServiceError as error:
+        return _fail(str(error), error.code)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError as error:
+        return ExitCode.OK if _stdout_is_gone() else _bug(error, environ)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "app":
+            return _bug(error, environ)
+        missing = error.name.partition(".")[0]
+        return _fail(f"the Python package {missing} is not installed; see Install in README.md", ExitCode.UNAVAILABLE)
+    except Exception as error:  # noqa: BLE001  # the last place that can turn a bug into a line and a code
+        return _bug(error, environ)
+
+
+def _dispatch(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    if "--version" in argv:
+        sys.stdout.write(f"app {__version__}\n")
+        sys.stdout.flush()
+        return ExitCode.OK
+    if "--help" in argv or "-h" in argv:
+        from app.commands.help import show
+
+        show(argv[0] if argv and argv[0] in COMMANDS else None)
+        return ExitCode.OK
+    invocation = parse(argv)
+    if invocation.command == "health":
+        # A probe runs every few seconds for ever: it must not import pydantic.
+        from app.commands.health import run
+
+        return run(environ, invocation.flags, **invocation.switches)
+    return _run(invocation, environ)
+
+
+def _run(invocation: Invocation, environ: Mapping[str, str]) -> int:
+    from importlib import import_module
+
+    from app.settings import load
+
+    loaded = load(invocation.flags, environ, COMMANDS[invocation.command].switches)
+    command = import_module(f"app.commands.{invocation.command}")
+    return int(command.run(loaded, **invocation.switches))
+
+
+def _fail(lines: str, code: ExitCode) -> int:
+    sys.stderr.write(f"{lines}\n")
+    return code
+
+
+def _bug(error: Exception, environ: Mapping[str, str]) -> int:
+    """The message of an unforeseen error may hold anything, so it is on one line and short; its place is what helps."""
+    if environ.get("APP_LOG__LEVEL", "").upper() == "DEBUG":
+        import traceback
+
+        traceback.print_exception(error)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else "nowhere"
+    what = " ".join(str(error).split())[:200]
+    line = f"internal error: {type(error).__name__}: {what} ({place}); APP_LOG__LEVEL=DEBUG shows how it came about"
+    return _fail(line, ExitCode.BUG)
+
+
+def _stdout_is_gone() -> bool:
+    """Whether the reader of stdout went away, as `head` does; then Python's own flush at exit must not fail on it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

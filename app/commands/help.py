@@ -1,0 +1,54 @@
+"""`python -m app [command] --help`."""
+
+from collections.abc import Iterator
+
+from app.commands import COMMANDS
+from app.settings.variables import SECRETS_DIRECTORY, SETTINGS, Setting
+
+_RULES = f"""\
+A setting is taken from the first of these that gives it: a flag, its APP_… variable, its KAFKA_… variable, the file
+.env of the working directory, a file of that name in the directory {SECRETS_DIRECTORY}, the default.
+NAME_FILE=path reads the value of any variable NAME from a file. Lists are a,b or ["a", "b"]."""
+
+
+def show(command: str | None) -> None:
+    print("\n".join(lines(command)), flush=True)
+
+
+def lines(command: str | None) -> Iterator[str]:
+    """Help on one command, or on all."""
+    yield f"python -m app {command or '[command]'} [flags]"
+    yield ""
+    if command is None:
+        yield "Commands"
+        yield from (f"  {name:8}  {each.summary}" for name, each in COMMANDS.items())
+        yield ""
+    else:
+        yield f"  {COMMANDS[command].summary}"
+        yield ""
+    yield "Flags"
+    for name, each in COMMANDS.items():
+        if command in (None, name):
+            for switch, meaning in each.switches.items():
+                yield f"  {switch:12}  {meaning}" + ("" if command else f" ({name})")
+    yield "  --help, -h    show this; after a command, for that command"
+    yield "  --version     show the version"
+    yield ""
+    yield _RULES
+    section = None
+    for setting in SETTINGS:
+        if setting.section != section:
+            section = setting.section
+            yield ""
+            yield section
+        yield from _described(setting)
+
+
+def _described(setting: Setting) -> Iterator[str]:
+    names = [setting.flag or "(no flag: a secret)", setting.variable]
+    if setting.alias is not None:
+        names.append(setting.alias)
+    yield f"  {'  '.join(names)}"
+    default = "unset" if setting.default in (None, "") else setting.default
+    allowed = f"{setting.allowed}; " if setting.allowed else ""
+    yield f"      {setting.description} [{allowed}default: {default}]"

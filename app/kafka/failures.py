@@ -1,0 +1,32 @@
+"""Errors of the client, in the words of this service."""
+
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
+
+from app.errors import NoPermission, ServiceError
+
+_REFUSED: dict[type[KafkaError], str] = {
+    TopicAuthorizationFailedError: "may not {what}; grant this user the operation on the topic",
+    GroupAuthorizationFailedError: "may not {what}; grant this user READ on the group",
+    ClusterAuthorizationFailedError: "may not {what}; grant this user IDEMPOTENT_WRITE on the cluster",
+    SaslAuthenticationFailed: "may not {what}: the login was refused; look at APP_KAFKA__SASL_USERNAME and …PASSWORD",
+}
+
+
+def fatal(error: Exception, *, who: str, what: str) -> ServiceError | None:
+    """What to end the service with, or None for an error that another attempt may mend."""
+    for kind, text in _REFUSED.items():
+        if isinstance(error, kind):
+            return NoPermission(f"{who} {text.format(what=what)}")
+    return None
+
+
+def describe(error: BaseException) -> str:
+    """One line; aiokafka's own texts are often empty."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text and text != type(error).__name__ else type(error).__name__

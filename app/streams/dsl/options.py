@@ -1,0 +1,130 @@
+"""Options that several methods of the DSL share, as small frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from app.streams.stores.specs import KeyValueSpec, StoreSpec, VersionedSpec
+
+if TYPE_CHECKING:
+    from app.streams.config import StreamsConfig
+    from app.streams.serdes import Serde
+
+K = TypeVar("K")
+V = TypeVar("V")
+V2 = TypeVar("V2")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Materialized(Generic[K, V]):
+    """How a result is kept (C9): the name it can be queried by, serdes, caching, changelog, kind of store.
+
+    persistent None: as the configuration says. retention and versioned (history retention) in ms.
+    """
+
+    name: str | None = None
+    key: Serde[K] | None = None
+    value: Serde[V] | None = None
+    caching: bool = True
+    logging: bool = True
+    retention: int | None = None
+    persistent: bool | None = None
+    versioned: int | None = None
+    log_config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WithKey(Generic[K, V, V2, R]):
+    """A joiner that is given the key as well (Java: ValueJoinerWithKey)."""
+
+    join: Callable[[K, V, V2], R]
+
+
+# (left value, right value) -> result, or with the key in front.
+Joiner: TypeAlias = Callable[[V, V2], R] | WithKey[K, V, V2, R]
+
+
+def joiner_of(joiner: Any) -> Callable[[Any, Any, Any], Any]:
+    """Every joiner as (key, left, right) -> result."""
+    if isinstance(joiner, WithKey):
+        return joiner.join
+    return lambda _key, left, right: joiner(left, right)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamJoined(Generic[K, V, V2]):
+    """Options of a stream-stream join. `name` names the nodes, only `store_name` the stores (reference 2.1)."""
+
+    key: Serde[K] | None = None
+    value: Serde[V] | None = None
+    other_value: Serde[V2] | None = None
+    name: str | None = None
+    store_name: str | None = None
+    persistent: bool | None = None
+    logging: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Generic[K, V, V2]):
+    """Options of a stream-table join. grace in ms: how long stream records wait for the table (F11)."""
+
+    key: Serde[K] | None = None
+    value: Serde[V] | None = None
+    other_value: Serde[V2] | None = None
+    name: str | None = None
+    grace: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """A `Materialized` with all its gaps filled: name, serdes. What the write of a graph node makes a store spec from."""
+
+    name: str
+    queryable: bool
+    key: Serde[Any] | None
+    value: Serde[Any] | None
+    given: Materialized[Any, Any]
+
+    def timestamped(self, config: StreamsConfig, default_value: Serde[Any] | None = None) -> StoreSpec:
+        """The DSL's default store: timestamped key-value, or versioned if asked for (I2, I6)."""
+        given = self.given
+        common: dict[str, Any] = {
+            "name": self.name,
+            "key": serde_or_default(self.key, config.default_key, f"keys of store {self.name}"),
+            "value": serde_or_default(self.value, default_value or config.default_value, f"values of store {self.name}"),
+            "persistent": persistent(given, config),
+            "logging": given.logging,
+            "log_config": given.log_config,
+        }
+        if given.versioned is not None:
+            return VersionedSpec(history=given.versioned, **common)
+        return KeyValueSpec(timestamped=True, caching=given.caching and config.cache_bytes > 0, **common)
+
+
+def persistent(given: Materialized[Any, Any], config: StreamsConfig) -> bool:
+    return config.persistent_stores if given.persistent is None else given.persistent
+
+
+def serde_or_default(serde: Serde[Any] | None, default: Serde[Any] | None, what: str) -> Serde[Any]:
+    """The serde, else the configured default; without either the topology cannot work."""
+    if serde is not None:
+        return serde
+    if default is not None:
+        return default
+    return _Missing(what)
+
+
+class _Missing:
+    """Stands where no serde is known. A topology may be described without; the first use says what is missing."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def serializer(self, _topic: str) -> Callable[[Any], bytes]:
+        raise TypeError(f"no serde for the {self.what}: give one, or set a default in StreamsConfig")
+
+    def deserializer(self, _topic: str) -> Callable[[bytes], Any]:
+        raise TypeError(f"no serde for the {self.what}: give one, or set a default in StreamsConfig")

@@ -1,0 +1,130 @@
+"""Sinks: the last step of a path, which turns key and value into a row to be produced (B10-B12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from app.streams.config import StreamsConfig
+from app.streams.context import Context
+from app.streams.errors import StreamsError
+from app.streams.hashing import partition_for
+from app.streams.model import Forward, RecordMetadata, row
+from app.streams.serdes import Serde, SessionWindowedSerde, WindowedSerde
+from app.streams.topology.nodes import Partitioner, SinkNode
+from app.streams.topology.runtime import TaskParts
+from app.streams.topology.topology import Topology
+
+
+def compile_sink(node: SinkNode, topology: Topology, parts: TaskParts) -> Forward:
+    """The step of a sink: serialize, choose the partition if it is ours to choose, emit."""
+    key_serde = node.key if node.key is not None else _default(parts.config, parts.config.default_key, node, "key")
+    value_serde = (
+        node.value if node.value is not None else _default(parts.config, parts.config.default_value, node, "value")
+    )
+    inner = _inner(key_serde)
+    if not isinstance(node.topic, str):
+        return _by_record(node, key_serde, value_serde, parts)
+    topic = topology.topic_name(node.topic)
+    if node.partitioner is not None:
+        return _partitioned(topic, key_serde, value_serde, node.partitioner, parts)
+    # Java puts its WindowedStreamPartitioner into plain sinks only; repartition sinks leave the choice to the producer.
+    if inner is not None and not node.internal:
+        return _partitioned(topic, key_serde, value_serde, _by_inner_key(inner), parts)
+    return _plain(topic, key_serde, value_serde, parts.ctx)
+
+
+def _plain(topic: str, key_serde: Serde[Any], value_serde: Serde[Any], ctx: Context) -> Forward:
+    emit = ctx.emit
+    key_bytes, value_bytes = key_serde.serializer(topic), value_serde.serializer(topic)
+
+    def step(key: Any, value: Any) -> None:
+        emit(
+            row(
+                (
+                    topic,
+                    None,
+                    None if key is None else key_bytes(key),
+                    None if value is None else value_bytes(value),
+                    ctx.timestamp,
+                    ctx.headers,
+                )
+            )
+        )
+
+    return step
+
+
+def _partitioned(
+    topic: str, key_serde: Serde[Any], value_serde: Serde[Any], partitioner: Partitioner, parts: TaskParts
+) -> Forward:
+    ctx, emit, count_of = parts.ctx, parts.ctx.emit, parts.partitions
+    key_bytes, value_bytes = key_serde.serializer(topic), value_serde.serializer(topic)
+
+    def step(key: Any, value: Any) -> None:
+        count = count_of(topic)
+        if count is None:
+            raise StreamsError(f"the partitions of topic {topic} are not known, but its partitioner needs them")
+        chosen = partitioner(topic, key, value, count)
+        raw_key = None if key is None else key_bytes(key)
+        raw_value = None if value is None else value_bytes(value)
+        if chosen is None:
+            emit(row((topic, None, raw_key, raw_value, ctx.timestamp, ctx.headers)))
+            return
+        if not chosen:
+            ctx.dropped()
+        for partition in chosen:
+            if not 0 <= partition < count:
+                raise StreamsError(f"the partitioner of topic {topic} chose {partition}, but it has {count} partitions")
+            emit(row((topic, partition, raw_key, raw_value, ctx.timestamp, ctx.headers)))
+
+    return step
+
+
+def _by_record(node: SinkNode, key_serde: Serde[Any], value_serde: Serde[Any], parts: TaskParts) -> Forward:
+    """A sink whose topic differs by record: one compiled sink per topic seen."""
+    ctx = parts.ctx
+    name_topic = node.topic
+    sinks: dict[str, Forward] = {}
+    inner = _inner(key_serde)
+    partitioner = node.partitioner if node.partitioner is not None or inner is None else _by_inner_key(inner)
+
+    def step(key: Any, value: Any) -> None:
+        topic = name_topic(key, value, RecordMetadata(ctx.topic, ctx.partition, ctx.offset))  # type: ignore[operator]
+        if topic is None:
+            raise StreamsError(f"the function that names the topic of {node.name} gave None")
+        sink = sinks.get(topic)
+        if sink is None:
+            sink = sinks[topic] = (
+                _plain(topic, key_serde, value_serde, ctx)
+                if partitioner is None
+                else _partitioned(topic, key_serde, value_serde, partitioner, parts)
+            )
+        sink(key, value)
+
+    return step
+
+
+def _inner(serde: Serde[Any]) -> Serde[Any] | None:
+    return serde.inner if isinstance(serde, WindowedSerde | SessionWindowedSerde) else None
+
+
+def _by_inner_key(inner: Serde[Any]) -> Partitioner:
+    """Windowed keys are partitioned by the key inside, so all windows of a key share a partition."""
+    bound: dict[str, Callable[[Any], bytes]] = {}
+
+    def partition(topic: str, key: Any, _value: Any, count: int) -> tuple[int, ...] | None:
+        if key is None:
+            return None
+        serialize = bound.get(topic)
+        if serialize is None:
+            serialize = bound[topic] = inner.serializer(topic)
+        return (partition_for(serialize(key.key), count),)
+
+    return partition
+
+
+def _default(config: StreamsConfig, serde: Serde[Any] | None, node: SinkNode, part: str) -> Serde[Any]:
+    if serde is None:
+        raise StreamsError(f"sink {node.name} has no {part} serde, and the configuration has no default")
+    return serde

@@ -1,0 +1,76 @@
+"""The base in memory: one set of rows for each prefix, so that a whole segment goes at once."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Iterator, Sequence
+
+from app.streams.stores.base import Marks
+from app.streams.stores.rows import Rows
+
+
+class MemoryBase:
+    """prefix, suffix: bytes of a key that name its segment, and that follow its group."""
+
+    __slots__ = ("_marks", "_parts", "_prefix", "_prefixes", "_suffix")
+
+    def __init__(self, prefix: int = 0, suffix: int = 0) -> None:
+        self._prefix = prefix
+        self._suffix = suffix
+        self._parts: dict[bytes, Rows[bytes]] = {}
+        self._prefixes: list[bytes] = []
+        self._marks = Marks()
+
+    def get(self, row: bytes) -> bytes | None:
+        part = self._parts.get(row[: self._prefix])
+        return None if part is None else part.entries.get(row)
+
+    def scan(self, lo: bytes | None, hi: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        prefixes = self._prefixes[::-1] if reverse else self._prefixes[:]
+        for prefix in prefixes:
+            if (lo is not None and prefix < lo[: self._prefix]) or (hi is not None and prefix > hi[: self._prefix]):
+                continue
+            part = self._parts.get(prefix)
+            if part is not None:
+                yield from part.scan(lo, hi, reverse)
+
+    def group(self, group: bytes, lo: bytes, hi: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        part = self._parts.get(group[: self._prefix])
+        if part is None:
+            return iter(())
+        keys = part.group(group, lo, hi)
+        if reverse:
+            keys.reverse()
+        entries = part.entries
+        return ((key, entries[key]) for key in keys)
+
+    def prefixes(self) -> list[bytes]:
+        return self._prefixes[:]
+
+    def apply(
+        self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()
+    ) -> None:
+        for prefix in dropped:
+            self._drop(prefix)
+        parts, width = self._parts, self._prefix
+        for row, value in writes:
+            prefix = row[:width]
+            part = parts.get(prefix)
+            if value is not None:
+                if part is None:
+                    part = parts[prefix] = Rows(self._suffix)
+                    insort(self._prefixes, prefix)
+                part.replace(row, value)
+            elif part is not None and part.remove(row) and not part.entries:
+                self._drop(prefix)
+        self._marks = marks
+
+    def marks(self) -> Marks:
+        return self._marks
+
+    def __len__(self) -> int:
+        return sum(len(part.entries) for part in self._parts.values())
+
+    def _drop(self, prefix: bytes) -> None:
+        if self._parts.pop(prefix, None) is not None:
+            self._prefixes.remove(prefix)

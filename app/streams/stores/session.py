@@ -1,0 +1,325 @@
+"""Session stores (I5): rows of a key by the end and the start of their session.
+
+Where Java's persistent and in-memory stores differ, `spec.persistent` decides, as for windows. Sessions found by their
+end (`spec.time_ordered`: for emission on close) are shown until their segment is dropped, hidden or not.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Generic, TypeVar
+
+from app.streams.errors import StoreRefused
+from app.streams.model import Row, Windowed
+from app.streams.stores.base import Marks
+from app.streams.stores.overlay import Committed, Entry, Readable
+from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
+from app.streams.stores.specs import SessionSpec
+from app.streams.stores.stage import Stage, Writes
+from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
+from app.streams.stores.window import Clock
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+# A row's key: segment ‖ key ‖ end ‖ start; behind the segment it is the key of the changelog.
+PREFIX: Final = 8
+SUFFIX: Final = 16
+_END_START = struct.Struct(">qq")
+_TIME = struct.Struct(">q")
+_ABOVE_ALL: Final = b"\xff" * SUFFIX
+_HIGHEST: Final = _END_START.pack(LARGEST_LONG, LARGEST_LONG)
+
+
+class SessionView(Generic[K, V]):
+    """Reading. A session is [start, end] in ms, both included."""
+
+    __slots__ = ("_clock", "_deserialize_key", "_rows", "_serialize_key", "_spec")
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        rows: Readable,
+        clock: Clock,
+        serialize_key: Callable[[K], bytes],
+        deserialize_key: Callable[[bytes], K],
+    ) -> None:
+        self._spec = spec
+        self._rows = rows
+        self._clock = clock
+        self._serialize_key = serialize_key
+        self._deserialize_key = deserialize_key
+
+    def get(self, key: K, start: int, end: int) -> V | None:
+        """One session (Java: fetchSession)."""
+        if end < self._earliest():
+            return None
+        prefix = self._clock.segments.prefix(end)
+        entry = self._rows.get(prefix + self._serialize_key(key) + _END_START.pack(end, start))
+        return None if entry is None else entry[0]
+
+    def find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
+        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start)."""
+        return (
+            (Windowed(key, start, end), value)
+            for start, end, value in self.find_row(self._serialize_key(key), earliest_end, latest_start)
+        )
+
+    def backward_find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
+        return (
+            (Windowed(key, start, end), value)
+            for start, end, value in reversed(self.find_row(self._serialize_key(key), earliest_end, latest_start))
+        )
+
+    def find_row(self, key: bytes, earliest_end: int, latest_start: int) -> list[tuple[int, int, V]]:
+        """`find_sessions` for a key that is at hand in its serialized form: (start, end, value)."""
+        earliest_end = max(earliest_end, self._earliest(), 0)
+        lo = _END_START.pack(earliest_end, 0)
+        group, unpack = self._rows.group, _END_START.unpack_from
+        found = []
+        for segment in self._clock.segments.between(earliest_end, LARGEST_LONG):
+            for row, entry in group(segment + key, lo, _ABOVE_ALL):
+                end, start = unpack(row, len(row) - SUFFIX)
+                if start <= latest_start:
+                    found.append((start, end, entry[0]))
+        return found
+
+    def find_sessions_of_keys(
+        self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        """The same over all keys between two; None is no bound."""
+        return self._keys_between(key_from, key_to, (earliest_end, latest_start), reverse=False)
+
+    def backward_find_sessions_of_keys(
+        self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        return self._keys_between(key_from, key_to, (earliest_end, latest_start), reverse=True)
+
+    def find_sessions_by_end(self, earliest_end: int, latest_end: int) -> Iterator[tuple[Windowed[K], V]]:
+        """Sessions of all keys with earliest_end ≤ end ≤ latest_end, by end. Only in stores ordered by time, or in
+        memory."""
+        if self._spec.persistent:
+            if not self._spec.time_ordered:
+                raise StoreRefused(f"session store {self._spec.name} is not ordered by time")
+        else:
+            earliest_end = max(earliest_end, self._earliest())
+        return self._decoded(self._by_end(max(earliest_end, 0), latest_end))
+
+    def fetch(self, key: K) -> Iterator[tuple[Windowed[K], V]]:
+        """All sessions of a key."""
+        return self.find_sessions(key, 0, LARGEST_LONG)
+
+    def backward_fetch(self, key: K) -> Iterator[tuple[Windowed[K], V]]:
+        return self.backward_find_sessions(key, 0, LARGEST_LONG)
+
+    def fetch_keys(self, key_from: K | None, key_to: K | None) -> Iterator[tuple[Windowed[K], V]]:
+        """All sessions of the keys between two; None is no bound."""
+        return self.find_sessions_of_keys(key_from, key_to, 0, LARGEST_LONG)
+
+    def backward_fetch_keys(self, key_from: K | None, key_to: K | None) -> Iterator[tuple[Windowed[K], V]]:
+        return self.backward_find_sessions_of_keys(key_from, key_to, 0, LARGEST_LONG)
+
+    def _earliest(self) -> int:
+        """Ends before this are hidden, in the store or not (I4)."""
+        return self._clock.stream_time - self._clock.retention + 1
+
+    def _keys_between(
+        self, key_from: K | None, key_to: K | None, times: tuple[int, int], *, reverse: bool
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        lo = None if key_from is None else self._serialize_key(key_from)
+        hi = None if key_to is None else self._serialize_key(key_to)
+        if lo is not None and hi is not None and lo > hi:
+            return iter(())
+        rows = self._scan(lo, hi, times, reverse)
+        if not self._spec.persistent:
+            rows = iter(sorted(rows, key=_by_end_key, reverse=reverse))
+        return self._decoded(rows)
+
+    def _scan(
+        self, lo: bytes | None, hi: bytes | None, times: tuple[int, int], reverse: bool
+    ) -> Iterator[tuple[bytes, Entry]]:
+        """Rows with lo ≤ key ≤ hi, in the order of segments."""
+        earliest_end, latest_start = max(times[0], self._earliest(), 0), times[1]
+        segments = self._clock.segments.between(earliest_end, LARGEST_LONG)
+        bound = None if hi is None else highest_row(hi, _HIGHEST) + b"\x00"
+        for segment in reversed(segments) if reverse else segments:
+            first = segment if lo is None else segment + lo
+            last = after_segment(segment) if bound is None else segment + bound
+            for row, entry in self._rows.scan(first, last, reverse):
+                end, start = _END_START.unpack_from(row, len(row) - SUFFIX)
+                key = row[PREFIX:-SUFFIX]
+                if (
+                    end >= earliest_end
+                    and start <= latest_start
+                    and (lo is None or key >= lo)
+                    and (hi is None or key <= hi)
+                ):
+                    yield row, entry
+
+    def _by_end(self, earliest_end: int, latest_end: int) -> Iterator[tuple[bytes, Entry]]:
+        if not self._spec.time_ordered:
+            rows = self._scan(None, None, (earliest_end, LARGEST_LONG), False)
+            ended = ((row, entry) for row, entry in rows if _TIME.unpack_from(row, len(row) - SUFFIX)[0] <= latest_end)
+            yield from sorted(ended, key=_by_end_key)
+            return
+        lo, hi = _TIME.pack(earliest_end), _TIME.pack(min(latest_end, LARGEST_LONG - 1) + 1)
+        for segment in self._clock.segments.between(earliest_end, latest_end):
+            index = time_index(segment)
+            for found in self._rows.keys(index + lo, index + hi):
+                row = _indexed_row(segment, found, self._spec.persistent)
+                entry = self._rows.get(row)
+                if entry is not None:
+                    yield row, entry
+
+    def _decoded(self, rows: Iterator[tuple[bytes, Entry]]) -> Iterator[tuple[Windowed[K], V]]:
+        deserialize = self._deserialize_key
+        for row, entry in rows:
+            end, start = _END_START.unpack_from(row, len(row) - SUFFIX)
+            yield Windowed(deserialize(row[PREFIX:-SUFFIX]), start, end), entry[0]
+
+
+def _by_end_key(row: tuple[bytes, Entry]) -> tuple[bytes, bytes, bytes]:
+    """The order of Java's in-memory store: end, key, start."""
+    key = row[0]
+    return key[-SUFFIX:-8], key[PREFIX:-SUFFIX], key[-8:]
+
+
+def _index_row(row: bytes, persistent: bool) -> bytes:
+    """segment's index ‖ end ‖ start ‖ key, or ‖ end ‖ key ‖ start: the order of a scan by end."""
+    index, key, end, start = time_index(row[:PREFIX]), row[PREFIX:-SUFFIX], row[-SUFFIX:-8], row[-8:]
+    return index + end + start + key if persistent else index + end + key + start
+
+
+def _indexed_row(segment: bytes, found: bytes, persistent: bool) -> bytes:
+    end = found[8:16]
+    return segment + (found[24:] + end + found[16:24] if persistent else found[16:-8] + end + found[-8:])
+
+
+class SessionStore(SessionView[K, V]):
+    """An entry is (value, timestamp)."""
+
+    __slots__ = ("_changelog", "_ctx", "_overlay", "_serialize", "_stage", "spec")
+
+    kind = "session"
+
+    def __init__(self, spec: SessionSpec, home: Home) -> None:
+        self.spec = spec
+        self._ctx = home.ctx
+        self._changelog = Changelog(home)
+        self._serialize: Callable[[Any], bytes] = spec.value.serializer(home.subject)
+        deserialize = spec.value.deserializer(home.subject)
+        self._stage = Stage(home, lambda data: (deserialize(data), -1), SUFFIX)
+        self._overlay = self._stage.overlay
+        clock = Clock(spec.retention, home.base)
+        super().__init__(
+            spec, self._overlay, clock, spec.key.serializer(home.subject), spec.key.deserializer(home.subject)
+        )
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def stream_time(self) -> int:
+        """Highest end that was put, in ms."""
+        return self._clock.stream_time
+
+    def put(self, key: K, start: int, end: int, value: V | None) -> None:
+        """None deletes."""
+        self.put_row(self._serialize_key(key), start, end, value)
+
+    def put_row(self, key: bytes, start: int, end: int, value: V | None) -> None:
+        """`put` for a key that is at hand in its serialized form."""
+        segment = self._accept(end)
+        if segment is None:
+            self._ctx.dropped()
+        self._write(segment, key + _END_START.pack(end, start), value)
+
+    def remove(self, key: K, start: int, end: int) -> None:
+        self.remove_row(self._serialize_key(key), start, end)
+
+    def remove_row(self, key: bytes, start: int, end: int) -> None:
+        """`remove` for a key that is at hand in its serialized form. Never counted as dropped."""
+        clock = self._clock
+        if self.spec.persistent and end > clock.stream_time:
+            clock.stream_time = end
+        prefix = clock.segments.prefix(end)
+        self._write(prefix if clock.segments.is_live(prefix) else None, key + _END_START.pack(end, start), None)
+
+    def committed(self) -> SessionView[K, V]:
+        """What has been applied, and nothing newer."""
+        rows = Committed(self._overlay.base, self._overlay.decode)
+        return SessionView(self.spec, rows, self._clock, self._serialize_key, self._deserialize_key)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def seal(self) -> list[Row]:
+        segments = self._clock.segments
+        sealed, writes = self._stage.seal(self._marks(), segments.take_dropped())
+        serialize, is_live = self._serialize, segments.is_live
+        log, change = self._changelog.log, self._changelog.row
+        rows: list[Row] = []
+        for row, (value, timestamp) in sealed.entries.items():
+            live = is_live(row)
+            if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
+                # An index row: there or not, nothing in it.
+                if live:
+                    writes.append((row, None if value is None else b""))
+                continue
+            data = None if value is None else serialize(value)
+            if log:
+                rows.append(change(row[PREFIX:], data, timestamp))
+            if live:
+                writes.append((row, data))
+        return rows
+
+    def applied(self, position: int | None = None) -> None:
+        self._stage.applied(position)
+
+    def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
+        """Stream time is that of the sessions, never of the records (§2.5)."""
+        records = [(key, value) for key, value, _, _ in rows if key is not None]
+        ends = [_TIME.unpack_from(key, len(key) - SUFFIX)[0] for key, _ in records]
+        clock = self._clock
+        if self.spec.persistent:
+            # All at once: what has expired by the end never comes in.
+            clock.stream_time = max(clock.stream_time, *ends, -1)
+        writes: Writes = []
+        for (key, value), end in zip(records, ends, strict=True):
+            segment = self._accept(end)
+            if segment is None:
+                continue
+            row = segment + key
+            writes.append((row, value))
+            if self.spec.time_ordered:
+                writes.append((_index_row(row, self.spec.persistent), None if value is None else b""))
+        self._stage.restored(writes, self._marks(), position, clock.segments.take_dropped())
+
+    def statistics(self) -> StoreStatistics:
+        return self._stage.statistics(self.spec.name, self.kind, self._clock.stream_time)
+
+    def _accept(self, end: int) -> bytes | None:
+        """Move the store's stream time, and find the session's segment; None if it comes too late (I4)."""
+        clock = self._clock
+        if end > clock.stream_time:
+            clock.stream_time = end
+        segment = clock.segments.of(end, clock.stream_time)
+        if not self.spec.persistent and end <= clock.stream_time - clock.retention:
+            return None
+        return segment
+
+    def _write(self, segment: bytes | None, logged: bytes, value: V | None) -> None:
+        """A row with no segment is logged, as Java does, and nowhere to be found."""
+        entry = (value, self._ctx.timestamp)
+        row = (NO_SEGMENT if segment is None else segment) + logged
+        self._overlay.put(row, entry)
+        if segment is not None and self.spec.time_ordered:
+            self._overlay.put(_index_row(row, self.spec.persistent), entry)
+        if self._changelog.at_once:
+            data = None if value is None else self._serialize(value)
+            self._changelog.send(logged, data, self._ctx.timestamp)
+
+    def _marks(self) -> Marks:
+        return Marks(None, self._clock.stream_time)

@@ -1,0 +1,57 @@
+"""The commit of a store's rows, in two steps: sealed, then applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from app.streams.stores.base import Marks
+from app.streams.stores.overlay import Entry, Overlay
+from app.streams.stores.rows import Rows
+from app.streams.stores.store import Home, StoreStatistics
+
+Writes: TypeAlias = list[tuple[bytes, bytes | None]]
+
+
+class Stage:
+    """An overlay, and what its sealed layer will do to the base."""
+
+    __slots__ = ("_dropped", "_marks", "_writes", "base", "overlay")
+
+    def __init__(self, home: Home, decode: Callable[[bytes], Entry], suffix: int = 0) -> None:
+        self.base = home.base
+        self.overlay = Overlay(home.base, decode, suffix)
+        self._writes: Writes = []
+        self._marks = home.base.marks()
+        self._dropped: Sequence[bytes] = ()
+
+    def seal(self, marks: Marks, dropped: Sequence[bytes] = ()) -> tuple[Rows[Entry], Writes]:
+        """The sealed rows, and the list to fill with what they are in the base. The marks and the prefixes to drop are
+        those of now: what is put while the commit is under way must not reach the base with it."""
+        sealed = self.overlay.seal()
+        self._writes, self._marks, self._dropped = [], marks, dropped
+        return sealed, self._writes
+
+    def applied(self, position: int | None) -> None:
+        self.overlay.applied(self._writes, self._at(self._marks, position), self._dropped)
+        self._writes, self._dropped = [], ()
+
+    def restored(self, writes: Writes, marks: Marks, position: int | None, dropped: Sequence[bytes] = ()) -> None:
+        """Rows from a changelog are committed as they come."""
+        self.base.apply(writes, self._at(marks, position), dropped)
+        self.overlay.forget_clean()
+
+    def statistics(self, name: str, kind: str, stream_time: int = -1) -> StoreStatistics:
+        sealed = self.overlay.sealed
+        return StoreStatistics(
+            name=name,
+            kind=kind,
+            committed=len(self.base),
+            dirty=len(self.overlay.open.entries),
+            sealed=0 if sealed is None else len(sealed.entries),
+            stream_time=stream_time,
+            position=self.base.marks().position,
+        )
+
+    def _at(self, marks: Marks, position: int | None) -> Marks:
+        return marks._replace(position=self.base.marks().position if position is None else position)

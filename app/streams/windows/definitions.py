@@ -1,0 +1,106 @@
+"""Kinds of windows as values. All times in ms; a window belongs to a key. Without grace nothing late is accepted (D3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+
+class Emit(Enum):
+    """When a windowed aggregate hands on results (D13, D14)."""
+
+    ON_UPDATE = "each update"
+    ON_CLOSE = "the final result, once the window can change no more"
+
+
+@dataclass(frozen=True, slots=True)
+class Hopping:
+    """[start, start + size), a new one every `advance`, aligned to the epoch (D1)."""
+
+    size: int
+    advance: int
+    grace: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("the size of a window", self.size)
+        if not 0 < self.advance <= self.size:
+            raise ValueError(f"the advance of a window must be between 1 and its size {self.size}, got {self.advance}")
+        _not_negative("grace", self.grace)
+
+
+@dataclass(frozen=True, slots=True)
+class Tumbling:
+    """[start, start + size), one after the other (D1)."""
+
+    size: int
+    grace: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("the size of a window", self.size)
+        _not_negative("grace", self.grace)
+
+    @property
+    def advance(self) -> int:
+        return self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Sliding:
+    """[start, start + difference], both ends inclusive, one per distinct content (D7)."""
+
+    difference: int
+    grace: int = 0
+
+    def __post_init__(self) -> None:
+        _not_negative("the difference of sliding windows", self.difference)
+        _not_negative("grace", self.grace)
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """[first, last record], merged while no gap between records is longer than `gap` (D4)."""
+
+    gap: int
+    grace: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("the gap of sessions", self.gap)
+        _not_negative("grace", self.grace)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlimited:
+    """One window [start, ∞) (D11)."""
+
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        _not_negative("the start of unlimited windows", self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinWindows:
+    """A right record joins if it is at most `before` older and at most `after` younger than the left one (F8)."""
+
+    before: int
+    after: int
+    grace: int = 0
+
+    def __post_init__(self) -> None:
+        if self.before + self.after < 0:
+            raise ValueError(f"a join window must not end before it begins: before {self.before}, after {self.after}")
+        _not_negative("grace", self.grace)
+
+
+Windows: TypeAlias = Tumbling | Hopping | Sliding | Sessions | Unlimited
+
+
+def _positive(what: str, value: int) -> None:
+    if value <= 0:
+        raise ValueError(f"{what} must be positive, got {value} ms")
+
+
+def _not_negative(what: str, value: int) -> None:
+    if value < 0:
+        raise ValueError(f"{what} cannot be negative, got {value} ms")

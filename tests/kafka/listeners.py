@@ -1,0 +1,108 @@
+"""One broker with a listener for every way to connect, right and wrong."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.broker import Extra, embedded
+from app.settings import BrokerSettings
+from tests.kafka.certificates import Certificates, issue
+
+USERS = {"admin": "admin-secret", "alice": "alice-secret"}
+"""admin may do everything, alice nothing that a test did not grant her."""
+
+PROTOCOLS = {
+    "TLS": "SSL",
+    "EXPIRED": "SSL",
+    "ELSEWHERE": "SSL",
+    "MTLS": "SSL",
+    "LOGIN": "SASL_PLAINTEXT",
+    "SECURELOGIN": "SASL_SSL",
+    "TOKEN": "SASL_PLAINTEXT",
+}
+"""Listeners beside the plain one; EXPIRED and ELSEWHERE differ from TLS in their certificate."""
+
+_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+_TOKENS = "org.apache.kafka.common.security.oauthbearer"
+
+
+@dataclass(frozen=True)
+class Listeners:
+    addresses: Mapping[str, str]
+    """Listener name → host:port; PLAINTEXT and those of PROTOCOLS."""
+    certificates: Certificates
+
+
+def extra(certificates: Certificates) -> Extra:
+    users = " ".join(f'user_{name}="{password}"' for name, password in USERS.items())
+    properties = {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS;User:admin",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(certificates.broker),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(certificates.authority),
+        "listener.name.expired.ssl.keystore.location": str(certificates.expired),
+        "listener.name.elsewhere.ssl.keystore.location": str(certificates.elsewhere),
+        "listener.name.mtls.ssl.client.auth": "required",
+        "listener.name.login.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+        "listener.name.securelogin.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+        "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
+        "listener.name.token.oauthbearer.sasl.jaas.config": f"{_TOKENS}.OAuthBearerLoginModule required;",
+        "listener.name.token.oauthbearer.sasl.server.callback.handler.class": (
+            f"{_TOKENS}.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler"
+        ),
+    }
+    for name in ("login", "securelogin"):
+        properties |= {
+            f"listener.name.{name}.plain.sasl.jaas.config": (
+                f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
+            ),
+            f"listener.name.{name}.scram-sha-256.sasl.jaas.config": _SCRAM,
+            f"listener.name.{name}.scram-sha-512.sasl.jaas.config": _SCRAM,
+        }
+    scram = [
+        part
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+        for name, password in USERS.items()
+        for part in ("--add-scram", f"{mechanism}=[name={name},password={password}]")
+    ]
+    return Extra(properties=properties, listeners=PROTOCOLS, format=tuple(scram))
+
+
+@contextmanager
+def started(directory: Path) -> Iterator[Listeners]:
+    """Held by a thread with a loop of its own, since the tests' loops come and go."""
+    certificates = issue(directory)
+    ready: Future[Mapping[str, str]] = Future()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def hold() -> None:
+        options = BrokerSettings(data_dir=directory / "broker")
+        async with embedded(options, say=lambda line: None, extra=extra(certificates)) as broker:
+            ready.set_result(broker.addresses)
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(hold())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield Listeners(ready.result(timeout=90), certificates)
+    finally:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()
