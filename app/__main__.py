@@ -1,7 +1,13 @@
 """`python -m app [command] [flags]`: what can fail before a command runs, and what a user sees when one fails."""
 
 import os
+import signal
 import sys
+
+if __name__ == "__main__":
+    # The service handles its signals once it runs. To be stopped while its modules load is an ordinary end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
 from collections.abc import Mapping, Sequence
 
 from app import __version__
@@ -23,7 +29,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         if error.name is None or error.name.partition(".")[0] == "app":
             return _bug(error, environ)
         missing = error.name.partition(".")[0]
-        return _fail(f"the Python package {missing} is not installed; see Install in README.md", ExitCode.UNAVAILABLE)
+        return _fail(f"the Python package {missing} is missing; scripts/run installs all", ExitCode.UNAVAILABLE)
     except Exception as error:  # noqa: BLE001  # the last place that can turn a bug into a line and a code
         return _bug(error, environ)
 
@@ -79,12 +85,15 @@ def _bug(error: Exception, environ: Mapping[str, str]) -> int:
 
 def _stdout_is_gone() -> bool:
     """Whether the reader of stdout went away, as `head` does; then Python's own flush at exit must not fail on it."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    from select import poll
+
+    stdout = 1
+    watch = poll()
+    watch.register(stdout, 0)  # no events: an error or a hang-up is told in any case
+    if not watch.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)
+    return True
 
 
 if __name__ == "__main__":

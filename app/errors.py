@@ -31,6 +31,8 @@ class ServiceError(Exception):
 
     def __init__(self, what: str, *, try_next: str = "") -> None:
         super().__init__(f"{what}; {try_next}" if try_next else what)
+        self.what = what
+        """The line without the advice, for where it was given before."""
 
 
 class ConfigError(ServiceError):

@@ -19,6 +19,8 @@ class Output:
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = sys.stdout.fileno() if descriptor is None else descriptor
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="output")
+        self.blocked = False
+        """Whether a write is waiting for the reader. Nothing can end it but the reader, or the end of the process."""
 
     async def show(self, lines: Sequence[str]) -> None:
         """Returns when the lines are with the reader's side of the pipe. Raises OutputClosed."""
@@ -27,11 +29,14 @@ class Output:
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
+        self.blocked = True
         try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except BrokenPipeError as error:
             raise OutputClosed from error
+        finally:
+            self.blocked = False
 
     def __enter__(self) -> Self:
         return self
@@ -39,5 +44,4 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A write that nobody reads never returns; the process ends without it.
         self._thread.shutdown(wait=False, cancel_futures=True)

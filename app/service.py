@@ -35,6 +35,8 @@ from app.web.server import bind, serve, url
 
 log = logging.getLogger(__name__)
 
+Work = Coroutine[None, None, None]
+
 STOP_WITHIN = 1.5
 """Seconds for the roles to finish what is under way, while Kafka answers; their clients' ends are bounded besides."""
 CANCEL_WITHIN = 6.0
@@ -177,10 +179,10 @@ async def run(loaded: Loaded, *, fresh: bool) -> ExitCode:
                 await asyncio.wait({running}, timeout=CANCEL_WITHIN)
             finally:
                 stopping.cancel()
-            return _outcome(running)
+            return _outcome(running, output)
 
 
-def _outcome(running: asyncio.Future[None]) -> ExitCode:
+def _outcome(running: asyncio.Future[None], output: Output) -> ExitCode:
     if not running.done():
         log.warning("some clients did not end in time; leaving without them")
         _leave(ExitCode.OK)
@@ -188,15 +190,15 @@ def _outcome(running: asyncio.Future[None]) -> ExitCode:
         error = running.exception()
         if error is not None and not isinstance(error, OutputClosed):
             raise error
-    if abandoned():
-        log.debug("%d clients are still waiting for Kafka; leaving without them", abandoned())
+    if abandoned() or output.blocked:
+        log.debug("%d clients still wait for Kafka, output blocked: %s; leaving", abandoned(), output.blocked)
         _leave(ExitCode.OK)
     return ExitCode.OK
 
 
 def _leave(code: ExitCode) -> None:
     """Ends the process without asking its tasks and threads, some of which would never answer."""
-    flush()
+    flush(0.2)
     os._exit(code)
 
 
@@ -224,7 +226,10 @@ async def _run(service: Service, output: Output, *, fresh: bool) -> None:
     http = service.settings.http
     socket = bind(http, port_was_set=service.loaded.was_set("http.port"))
     log.info("the page is at %s", url(socket))
-    async with serve(socket, service.statistics, http.allowed_hosts), _kafka(service, fresh=fresh) as servers:
+    async with (
+        serve(socket, service.statistics, (http.host, *http.allowed_hosts)),
+        _kafka(service, fresh=fresh) as servers,
+    ):
         await _run_roles(service, servers, output)
 
 
@@ -252,7 +257,7 @@ async def _run_roles(service: Service, servers: Sequence[str], output: Output) -
     prepare = Preparation(partial(ensure_topics, settings, servers, token_file))
     open_producer = partial(idempotent_producer, options)
     async with AsyncExitStack() as stack:
-        roles: list[Coroutine[None, None, None]] = []
+        roles: list[Work] = []
         for name, numbers in (("a", settings.a), ("b", settings.b)):
             if name in settings.roles:
                 client = await stack.enter_async_context(reopening(open_producer, prepare, link))
@@ -296,9 +301,7 @@ async def _streams(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-async def _together(
-    watches: Sequence[Coroutine[None, None, None]], roles: Sequence[Coroutine[None, None, None]]
-) -> None:
+async def _together(watches: Sequence[Work], roles: Sequence[Work]) -> None:
     """Every role until all have ended; the first that fails, or a watch that does, ends the others."""
     try:
         async with asyncio.TaskGroup() as watching:

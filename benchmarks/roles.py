@@ -113,7 +113,9 @@ async def bare_loop(servers: Sequence[str], records: int) -> float:
             batch = producer.create_batch()
             now = time.time_ns() // 1_000_000
             for number in numbers[at : at + PUBLISH_LIMIT]:
-                batch.append(key=name.encode(), value=encode(name, number), timestamp=now, headers=[("run-id", b"bench")])
+                batch.append(
+                    key=name.encode(), value=encode(name, number), timestamp=now, headers=[("run-id", b"bench")]
+                )
             batch.close()
             await (await producer.send_batch(batch, topic, partition=partition))
         await producer.stop()

@@ -204,7 +204,8 @@ def drive(build: Callable[[str, Emit], Step], shape: str, records: list[tuple[by
 
 def main(size: int) -> None:
     records = [
-        (b"key-%d" % (n % 1000), encode({"n": n * 2, "name": f"sensor-{n % 50}", "text": "x" * 50})) for n in range(size)
+        (b"key-%d" % (n % 1000), encode({"n": n * 2, "name": f"sensor-{n % 50}", "text": "x" * 50}))
+        for n in range(size)
     ]
 
     def bare() -> None:
@@ -216,7 +217,9 @@ def main(size: int) -> None:
     for title, build in (("filter-map-filter-sink", stateless), ("filter-map-count", counting)):
         for shape in ("closures", "classes", "records"):
             took = drive(build, shape, records)
-            print(f"{title:24} {shape:9} {took / size * 1e6:5.2f} us  {size / took / 1000:5.0f} k/s  {took / floor:4.2f} x bare")
+            print(
+                f"{title:24} {shape:9} {took / size * 1e6:5.2f} us  {size / took / 1000:5.0f} k/s  {took / floor:4.2f} x bare"
+            )
 
 
 if __name__ == "__main__":

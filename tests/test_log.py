@@ -1,17 +1,12 @@
 """What a record becomes: golden lines, thinning, and nothing that hides or leaks."""
 
-import ast
-import asyncio
 import io
 import json
 import logging
-import threading
 import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +15,8 @@ from hypothesis import strategies as st
 
 from app.log import configure, flush, get_logger
 from app.log.rendering import as_json, as_pretty, formatter
-from app.log.thinning import LOST_RECORDS, OUTAGE_CHATTER, Thinning, grade
+from app.log.thinning import LOST_RECORDS
 from app.log.visible import visible
-from app.log.writing import Writer
 from app.settings.model import LogSettings
 
 NOON = 1_795_435_200.25  # 2026-11-23T12:00:00.250Z
@@ -242,36 +236,6 @@ def test_a_login_is_not_logged_even_at_debug(log: Log) -> None:
 # ─── the libraries
 
 
-def templates(package: str) -> set[str]:
-    """Every constant that the package gives to a log call."""
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.submodule_search_locations
-    found = set()
-    for path in Path(spec.submodule_search_locations[0]).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                first = node.args[0]
-                if ast.unparse(node.func.value) == "log" and isinstance(first, ast.Constant):
-                    found.add(str(first.value))
-    return found
-
-
-def test_every_template_that_is_graded_exists_in_aiokafka() -> None:
-    assert templates("aiokafka") >= OUTAGE_CHATTER | LOST_RECORDS
-
-
-def test_grades() -> None:
-    chatter = "Unable connect to node with id %s: %s"
-    assert grade("aiokafka", chatter, logging.ERROR) == logging.DEBUG
-    assert grade("app.kafka", chatter, logging.ERROR) == logging.ERROR
-    assert grade("aiokafka.consumer", "Subscribed to topic(s): %s", logging.INFO) == logging.DEBUG
-    assert grade("uvicorn.error", "Shutting down", logging.INFO) == logging.DEBUG
-    assert grade("aiokafka.conn", "Unexpected exception in AIOKafkaConnection", logging.ERROR) == logging.ERROR
-    assert grade("app.roles", "sent", logging.INFO) == logging.INFO
-    assert grade("aiokafka.consumer.fetcher", next(iter(LOST_RECORDS)), logging.INFO) == logging.WARNING
-
-
 def test_an_outage_is_silent_at_info_and_thin_at_debug(log: Log) -> None:
     def outage() -> None:
         for _ in range(70):
@@ -348,18 +312,6 @@ def test_warnings_take_the_same_path(log: Log) -> None:
     assert log.events[0]["logger"] == "py.warnings"
 
 
-def test_thinning_forgets_the_oldest_key() -> None:
-    thinning = Thinning(window_s=30)
-    assert thinning.admit(("l", "first"), 0.0) == 0
-    for n in range(600):
-        assert thinning.admit(("l", str(n)), 1.0) == 0
-    assert thinning.admit(("l", "first"), 2.0) == 0
-    assert thinning.admit(("l", "599"), 2.0) is None
-    assert thinning.expired(30.0) == []
-    assert thinning.expired(31.0) == [(("l", "599"), 1)]
-    assert thinning.expired(99.0) == []
-
-
 def test_configuring_twice_writes_once(log: Log) -> None:
     log.configure()
     log.configure()
@@ -374,51 +326,3 @@ def test_a_record_that_cannot_be_formatted_is_told_and_ends_nobody(log: Log) -> 
     assert [(event["level"], event["event"], event["logger"]) for event in log.events] == [
         ("error", "a log line could not be made: TypeError in '%d items'", "app.roles")
     ]
-
-
-# ─── a reader that does not read
-
-
-class Stuck(io.StringIO):
-    """A pipe that is full until it is released."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.free = threading.Event(), threading.Event()
-
-    def write(self, text: str) -> int:
-        self.entered.set()
-        self.free.wait(10)
-        return super().write(text)
-
-
-def test_a_full_pipe_stops_nobody_and_the_loss_is_told() -> None:
-    stream = Stuck()
-    writer = Writer(stream, lambda lost: f"{lost} lost", most_lines=10)
-    writer.write("first")
-    assert stream.entered.wait(10)
-    for n in range(25):
-        writer.write(str(n))
-    assert not writer.flush(0.01)
-    stream.free.set()
-    writer.close(10)
-    assert stream.getvalue().split("\n") == ["first", *map(str, range(10)), "15 lost", ""]
-
-
-def test_a_closed_stream_stops_nobody() -> None:
-    stream = io.StringIO()
-    writer = Writer(stream, str)
-    stream.close()
-    writer.write("into nothing")
-    assert writer.flush(10)
-    writer.close(10)
-
-
-async def test_a_line_costs_the_loop_nothing_while_the_pipe_is_full() -> None:
-    stream = Stuck()
-    writer = Writer(stream, str)
-    for _ in range(1000):
-        writer.write("x")
-    await asyncio.sleep(0)
-    stream.free.set()
-    writer.close(10)

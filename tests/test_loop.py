@@ -41,7 +41,7 @@ async def test_watching_ends_with_its_context() -> None:
     with watch_lag(every_s=0.001) as lag:
         pass
     await asyncio.sleep(0.05)
-    assert lag() > 0  # nothing has been measured since
+    assert lag() > 0.04  # nothing has been measured since
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 100))))

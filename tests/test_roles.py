@@ -64,10 +64,13 @@ def test_count_and_int64_end_the_schedule() -> None:
 async def test_after_an_outage_the_due_numbers_follow_at_once_and_in_order() -> None:
     clock, answers = Clock(), asyncio.Event()
     sent: list[int] = []
+    seven = asyncio.Event()
 
     async def publish(numbers: Sequence[int]) -> None:
         await answers.wait()
         sent.extend(numbers)
+        if len(sent) == 7:
+            seven.set()
 
     producer = Producer(Schedule(first=0, interval=1.0, count=8), publish, clock=clock)
     running = asyncio.create_task(producer.run(asyncio.Event()))
@@ -75,8 +78,8 @@ async def test_after_an_outage_the_due_numbers_follow_at_once_and_in_order() -> 
     clock.now += 6.5
     assert (producer.backlog, producer.last) == (7, None)
     answers.set()
-    while producer.confirmed < 7:
-        await asyncio.sleep(0)
+    await seven.wait()
+    await asyncio.sleep(0)
     assert sent == [0, 2, 4, 6, 8, 10, 12]
     assert (producer.backlog, producer.last, producer.ended) == (0, 12, False)
     clock.now += 0.5
@@ -92,7 +95,8 @@ async def test_a_backlog_is_published_in_parts() -> None:
         parts.append(len(numbers))
         clock.now += 1e6
 
-    await Producer(Schedule(first=0, interval=1.0, count=2 * PUBLISH_LIMIT + 2), publish, clock=clock).run(asyncio.Event())
+    schedule = Schedule(first=0, interval=1.0, count=2 * PUBLISH_LIMIT + 2)
+    await Producer(schedule, publish, clock=clock).run(asyncio.Event())
     assert parts == [1, PUBLISH_LIMIT, PUBLISH_LIMIT, 1]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("run", "test", "check", "bench", "lock")
+SOURCED = "environment"
+SCRIPTS = sorted(file.name for file in (ROOT / "scripts").iterdir() if file.name != SOURCED)
 
 
 def sh(script: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:

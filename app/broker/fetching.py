@@ -52,13 +52,13 @@ class Fetcher:
                 thread.start()
             for thread in threads:
                 thread.join()
-        shutil.rmtree(partial, ignore_errors=True)
-        if self._failures:
-            cause = self._failures[0]
-            raise BrokerUnavailable(
-                f"cannot fetch Apache Kafka {KAFKA_VERSION}: {_reason(cause)}",
-                try_next="the first start needs the network; or set APP_KAFKA__BOOTSTRAP_SERVERS to your own",
-            ) from cause
+            shutil.rmtree(partial, ignore_errors=True)
+            if self._failures:
+                cause = self._failures[0]
+                raise BrokerUnavailable(
+                    f"cannot fetch Apache Kafka {KAFKA_VERSION}: {_reason(cause)}",
+                    try_next="the first start needs the network; or set APP_KAFKA__BOOTSTRAP_SERVERS to your own",
+                ) from cause
 
     def _work(self, waiting: deque[Jar], folder: Path, partial: Path) -> None:
         try:

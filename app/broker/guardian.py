@@ -80,6 +80,7 @@ class Guardian:
             tasks[1].cancel()
             await asyncio.wait(tasks[1:])
             await self._end_jvm()
+            os.close(self._lock)  # whoever sees the connection close may start the next broker at once
             for user in (*self._users, *self._last):
                 user.close()
             attended.cancel()
@@ -171,7 +172,11 @@ class Guardian:
     async def _end_jvm(self) -> None:
         if self._jvm is None or self._jvm.returncode is not None:
             return
-        self._jvm.terminate()
+        if self._report["phase"] != "ready":
+            # A SIGTERM amid its start can hang it, and there is nothing yet that an orderly end would save.
+            self._jvm.kill()
+        else:
+            self._jvm.terminate()
         try:
             await asyncio.wait_for(self._jvm.wait(), self._spec["stop_s"])
         except TimeoutError:

@@ -58,14 +58,14 @@ def provide(cache: Path, fetch: Callable[[Path, tuple[Jar, ...]], None]) -> tupl
         raise ConfigError(f"APP_BROKER__CACHE_DIR: {cache} holds a '{os.pathsep}', which Java takes for two folders")
     folder = cache / f"kafka-{KAFKA_VERSION}"
     jars = pinned()
-    if missing(folder, jars):
-        try:
+    try:
+        if missing(folder, jars):
             with _locked(folder):
                 # Another process may have fetched them while this one waited for the lock.
                 if needed := missing(folder, jars):
                     fetch(folder, needed)
-        except OSError as error:
-            raise ConfigError(f"APP_BROKER__CACHE_DIR: cannot keep Kafka's files in {folder}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"APP_BROKER__CACHE_DIR: cannot keep Kafka's files in {folder}: {error}") from error
     return tuple(folder / jar.file_name for jar in jars)
 
 

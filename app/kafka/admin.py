@@ -114,7 +114,10 @@ class Admin:
         if result["error_code"] in NOT_ALLOWED:
             return None
         self._check(result, f"the configuration of topic {topic} cannot be read")
-        return {entry["name"]: entry["value"] or "" for entry in result["configs"]}
+        return {
+            entry["name"]: entry["value"] or ""
+            for entry in sorted(result["configs"], key=lambda entry: str(entry["name"]))
+        }
 
     async def end_offsets(self, topic: TopicState, cluster: Cluster) -> dict[int, tuple[int, int]]:
         """Partition → its first offset and its end. Partitions without a leader are left out."""
@@ -258,5 +261,6 @@ async def open_admin(target: Target) -> AsyncIterator[Admin]:
         try:
             first = await stack.enter_async_context(connect_any(target))
         except NoneAnswers as error:
-            raise type(error.as_error())(f"Kafka at {', '.join(target.servers)}: {error.as_error()}") from error
+            reason = error.as_error()
+            raise type(reason)(f"Kafka at {', '.join(target.servers)}: {reason}") from error
         yield Admin(target, first, stack)

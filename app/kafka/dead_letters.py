@@ -124,7 +124,7 @@ class DeadLetters:
         """What is left to be written, and the error to wait for first. Too large a letter comes back smaller."""
         producer = await self._client.opened()
         partitions = len(await producer.partitions_for(self._topic))
-        groups = _batches(letters, partitions)
+        groups = batches(letters, partitions)
         sent = []
         for group in groups:
             batch = producer.create_batch()
@@ -156,17 +156,17 @@ class DeadLetters:
         return smaller
 
 
-def _batches(letters: Sequence[Letter], partitions: int) -> list[list[Letter]]:
+def batches(letters: Sequence[Letter], partitions: int) -> list[list[Letter]]:
     """Small letters of one partition together, so that no such batch comes near a topic's limit; a large one alone, so
     that its refusal takes no other with it."""
     groups: list[list[Letter]] = []
     filling: dict[int, tuple[list[Letter], int]] = {}
     for letter in letters:
-        size = _size(letter)
+        size, partition = size_of(letter), letter.partition % partitions
         if size > SMALL:
             groups.append([letter])
+            filling.pop(partition, None)  # what follows must not overtake it
             continue
-        partition = letter.partition % partitions
         group, used = filling.get(partition, ([], SHARED + 1))
         if used + size > SHARED:
             group, used = [], 0
@@ -176,6 +176,6 @@ def _batches(letters: Sequence[Letter], partitions: int) -> list[list[Letter]]:
     return groups
 
 
-def _size(letter: Letter) -> int:
+def size_of(letter: Letter) -> int:
     headers = sum(len(name) + len(data or b"") + 10 for name, data in letter.headers)
     return len(letter.key or b"") + len(letter.value or b"") + headers + 40

@@ -58,10 +58,10 @@ class Link:
                 if self.up:
                     down_since, pause = now, FIRST_PAUSE
                     self._up.clear()
-                self.why = str(error)
+                self.why = error.what if self._was_up else str(error)
                 if pause < LONGEST_PAUSE or now - last_line >= REPEAT_EVERY:
                     last_line = now
-                    log.warning("waiting for Kafka at %s: %s; next attempt in %.2g s", self.address, error, pause)
+                    log.warning("waiting for Kafka at %s: %s; next attempt in %.2g s", self.address, self.why, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue

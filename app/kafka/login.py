@@ -1,6 +1,7 @@
 """The SASL exchange, with aiokafka's own mechanisms: what logs in here logs in there."""
 
 import asyncio
+import json
 from typing import Any
 
 from aiokafka.conn import OAuthAuthenticator, SaslPlainAuthenticator, ScramAuthenticator
@@ -46,7 +47,16 @@ async def _authenticate(connection: Connection, mechanism: str, authenticator: A
         received = answer["auth_bytes"]
         # RFC 7628 §3.2.2: a token is refused in an answer that looks like a success.
         if mechanism == "OAUTHBEARER" and received:
-            raise StepFailed(connection.server, faults.refused_login(mechanism, None))
+            raise StepFailed(connection.server, faults.refused_login(mechanism, _status(received)))
+
+
+def _status(answer: bytes) -> str | None:
+    """The status word of RFC 7628 §3.2.2."""
+    try:
+        status = json.loads(answer)["status"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return status if isinstance(status, str) else None
 
 
 def _authenticator(target: Target, mechanism: str) -> Any:

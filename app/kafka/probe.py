@@ -30,12 +30,11 @@ async def reach(settings: KafkaSettings, servers: Sequence[str], token_file: Pat
         async with connect_any(wanted) as connection:
             cluster = await _metadata(wanted, connection)
             unreachable = await _unreachable(wanted, connection, cluster)
-            alone = len(unreachable) == len(cluster.brokers)
     except NoneAnswers as error:
         raise error.as_error() from error
     except StepFailed as error:
         raise error.fault.error() from error
-    if alone:
+    if len(unreachable) == len(cluster.brokers):
         raise unreachable[0].error()
 
 

@@ -11,7 +11,7 @@ from app.errors import BrokerUnavailable, NoPermission
 from app.kafka.admin import Admin, NewTopic, open_admin
 from app.kafka.clients import target
 from app.kafka.cluster import Cluster, TopicState, missing
-from app.kafka.permissions import TopicNeed, grant, topic_needs
+from app.kafka.permissions import TopicNeed, grant, topic_needs, word
 from app.kafka.requests import Code, code_name
 from app.settings.model import KafkaSettings, SettingsTree
 
@@ -101,7 +101,8 @@ def remark(state: TopicState, settings: KafkaSettings) -> str:
     if state.partitions == settings.partitions:
         return ""
     wanted = f"APP_KAFKA__PARTITIONS={settings.partitions} is for new topics"
-    return f"has {state.partitions} partitions and is used as it is; {wanted}"
+    partitions = "1 partition" if state.partitions == 1 else f"{state.partitions} partitions"
+    return f"has {partitions} and is used as it is; {wanted}"
 
 
 def _usable(state: TopicState, need: TopicNeed, settings: KafkaSettings) -> None:
@@ -113,7 +114,7 @@ def _usable(state: TopicState, need: TopicNeed, settings: KafkaSettings) -> None
     for operation in need.operations:
         if state.allows(operation) is False:
             raise NoPermission(
-                f"no permission to {operation.name} topic {need.name}",
+                f"no permission to {word(operation)} topic {need.name}",
                 try_next=grant(settings, (operation,), f"--topic {need.name}"),
             )
     if state.code not in (Code.NONE, Code.LEADER_NOT_AVAILABLE):

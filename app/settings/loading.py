@@ -4,8 +4,9 @@ flags > APP_… > KAFKA_… > .env > secrets directory > defaults
 """
 
 from collections import ChainMap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,12 @@ class Loaded:
     def was_set(self, path: str) -> bool:
         return self.origins[path] != DEFAULT
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that is set, for the log to star."""
+        values = (attrgetter(path)(self.settings) for path, setting in BY_PATH.items() if setting.secret)
+        return tuple(value.get_secret_value() for value in values if value is not None)
+
 
 def load(argv: Sequence[str], environ: Mapping[str, str], switches: Collection[str] = ()) -> Loaded:
     """Flags and environment → settings. `argv` holds flags only; `switches` are the command's own, for suggestions.
@@ -46,8 +53,9 @@ def load(argv: Sequence[str], environ: Mapping[str, str], switches: Collection[s
     """
     layers, wrong = _sources(flags.parse(argv, switches), environ)
     given = ChainMap(*(dict(layer) for layer in layers.values()))
-    wrong += [faults.of_empty(value) for value in given.values() if _empty(value)]
-    settings, more = _validated(layers, given)
+    empty = {path for path, value in given.items() if _empty(value)}
+    wrong += [faults.of_empty(value) for path, value in given.items() if path in empty]
+    settings, more = _validated(layers, given, without=empty)
     wrong += more
     if settings is not None and not wrong:
         found = (*rules.faults(settings, given), *certificates.faults(settings.kafka))
@@ -93,9 +101,13 @@ def _secrets(variable: environment.Variable | None) -> tuple[Layer, list[str]]:
     return files.secrets_directory(path)
 
 
-def _validated(layers: Mapping[str, Layer], given: Mapping[str, Given]) -> tuple[SettingsTree | None, list[str]]:
+def _validated(
+    layers: Mapping[str, Layer], given: Mapping[str, Given], without: Collection[str]
+) -> tuple[SettingsTree | None, list[str]]:
+    """`without`: paths whose fault is known. No layer may give them, lest a weaker one be judged in their place."""
+    kept = {name: [value for path, value in layer.items() if path not in without] for name, layer in layers.items()}
     try:
-        return Settings(_build_sources=(tuple(_Source(*named) for named in layers.items()), {})), []
+        return Settings(_build_sources=(tuple(_Source(*named) for named in kept.items()), {})), []
     except ValidationError as error:
         return None, faults.of_values(error, given)
 
@@ -103,17 +115,16 @@ def _validated(layers: Mapping[str, Layer], given: Mapping[str, Given]) -> tuple
 class _Source(PydanticBaseSettingsSource):
     """A layer as pydantic-settings wants it. Secrets are wrapped first: its debug log prints what sources return."""
 
-    def __init__(self, name: str, layer: Layer) -> None:
+    def __init__(self, name: str, values: Iterable[Given]) -> None:
         super().__init__(Settings)
         self.__name__ = name  # what that log calls it
         self._values: dict[str, Any] = {}
-        for given in layer.values():
-            if not _empty(given):
-                *sections, name = given.setting.keys
-                target = self._values
-                for section in sections:
-                    target = target.setdefault(section, {})
-                target[name] = SecretStr(given.text) if given.setting.secret else given.text
+        for given in values:
+            *sections, last = given.setting.keys
+            target = self._values
+            for section in sections:
+                target = target.setdefault(section, {})
+            target[last] = SecretStr(given.text) if given.setting.secret else given.text
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         return self._values.get(field_name), field_name, False

@@ -54,7 +54,9 @@ class KafkaSettings(Section):
     sasl_mechanism: SaslMechanism = Field("PLAIN", description="how to log in, where the protocol is SASL_…")
     sasl_username: Text | None = Field(None, description="user name for PLAIN and SCRAM")
     sasl_password: Secret | None = Field(None, description="password for PLAIN and SCRAM")
-    oauth_token: Secret | None = Field(None, description="a ready token for OAUTHBEARER")
+    oauth_token: Secret | None = Field(
+        None, description="a ready token for OAUTHBEARER; one from a file is read again at every login"
+    )
     oauth_token_url: Url | None = Field(None, description="token endpoint for OAUTHBEARER (client credentials grant)")
     oauth_client_id: Text | None = Field(None, description="client id for the token endpoint")
     oauth_client_secret: Secret | None = Field(None, description="client secret for the token endpoint")

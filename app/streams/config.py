@@ -89,7 +89,7 @@ class Verdict:
 class ErrorHandler(Protocol):
     """`dead_letters` is the row the default handlers would send, if a dead letter topic is set."""
 
-    def __call__(self, error: ErrorContext, cause: BaseException, dead_letters: tuple[Row, ...]) -> Verdict: ...
+    def __call__(self, error: ErrorContext, cause: BaseException, dead_letters: tuple[Row, ...], /) -> Verdict: ...
 
 
 def fail(_error: ErrorContext, _cause: BaseException, dead_letters: tuple[Row, ...]) -> Verdict:

@@ -37,7 +37,9 @@ class RecordError(StreamsError):
 
     def __init__(self, cause: BaseException, *, origin: str, node: str, task: str) -> None:
         self.origin, self.node, self.task = origin, node, task
-        super().__init__(f"{origin} could not be {self.stage} in {node} of task {task}: {type(cause).__name__}: {cause}")
+        super().__init__(
+            f"{origin} could not be {self.stage} in {node} of task {task}: {type(cause).__name__}: {cause}"
+        )
 
 
 class DeserializationError(RecordError):

@@ -36,7 +36,9 @@ class Row(NamedTuple):
 
 
 # Row(...) runs a Python-level __new__; this takes the tuple as it is, in a third of the time.
-row: Callable[[tuple[str, int | None, bytes | None, bytes | None, int | None, Headers]], Row] = partial(tuple.__new__, Row)
+row: Callable[[tuple[str, int | None, bytes | None, bytes | None, int | None, Headers]], Row] = partial(
+    tuple.__new__, Row
+)
 
 
 class Windowed(NamedTuple, Generic[K]):

@@ -17,7 +17,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 LOGIN = {
     "KAFKA_BOOTSTRAP_SERVERS": '["localhost:9092", "[::1]:9092"]',
     "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
-    "KAFKA_SASL_USERNAME": 'an\'n \\ "#1" $HOME = ü ',
+    "KAFKA_SASL_USERNAME": "an'n \\' \"#1\" $HOME = ü \\",
 }
 
 

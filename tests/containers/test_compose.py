@@ -58,6 +58,18 @@ def test_the_health_check_asks_the_listener_that_services_use() -> None:
         assert environment(service)["APP_KAFKA__BOOTSTRAP_SERVERS"] == f"kafka:{internal}"
 
 
+def test_clients_are_sent_where_they_came_in() -> None:
+    """Services by the name of the container, people by the port that is published."""
+    settings = properties(environment("kafka"))
+    ports = listener_ports(settings)
+    published = [int(port.rpartition(":")[2]) for port in services()["kafka"]["ports"]]
+    assert published == [ports["HOST"]]
+    assert settings["advertised.listeners"].split(",") == [
+        f"INTERNAL://{services()['kafka']['hostname']}:{ports['INTERNAL']}",
+        f"HOST://localhost:{ports['HOST']}",
+    ]
+
+
 def test_the_cluster_id_is_one() -> None:
     text = environment("kafka")["CLUSTER_ID"]
     assert len(base64.urlsafe_b64decode(f"{text}==")) == 16

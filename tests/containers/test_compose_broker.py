@@ -1,30 +1,32 @@
 """The broker of compose.yaml, started here from its environment: no container engine is needed to see that it works."""
 
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from app.broker import Extra, embedded
+from app.broker import Extra
 from app.broker.ports import settle
 from app.broker.properties import SINGLE_NODE
-from app.settings import BrokerSettings
+from tests.brokers import BrokerUnderTest
 from tests.containers.compose import environment, listener_ports, moved, properties, services
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 # What the embedded broker sets for its own sake, at Kafka's defaults again; and where it insists on its own.
-KAFKA_DEFAULTS = {"offsets.topic.num.partitions": "50", "transaction.state.log.num.partitions": "50"}
+KAFKA_DEFAULTS = {
+    "broker.heartbeat.interval.ms": "2000",
+    "broker.session.timeout.ms": "9000",
+    "offsets.topic.num.partitions": "50",
+    "transaction.state.log.num.partitions": "50",
+}
 OF_THE_MACHINE = frozenset({"log.dirs"})
 
 
 @dataclass(frozen=True)
 class Moved:
-    """The compose file's broker on other ports: listener → address, and the exit codes of its health check."""
+    """The compose file's broker on other ports: listener → address, and the results of its health check."""
 
     addresses: dict[str, str]
     healthy_before: bool
@@ -39,8 +41,8 @@ def is_healthy(ports: dict[int, int]) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Moved]:
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
     environ = environment("kafka")
     settings = properties(environ)
     old = listener_ports(settings)
@@ -48,21 +50,22 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Move
     ports = {old[name]: free[name] for name in old}
     settings = {name: moved(value, ports) for name, value in settings.items() if name not in OF_THE_MACHINE}
     extra = Extra(properties=KAFKA_DEFAULTS | settings, jvm=tuple(environ["KAFKA_HEAP_OPTS"].split()), restart=False)
-    options = BrokerSettings(data_dir=tmp_path_factory.mktemp("compose") / "broker")
     before = is_healthy(ports)
-    async with embedded(options, say=print, extra=extra):
+    with BrokerUnderTest(tmp_path_factory.mktemp("compose"), extra):
         yield Moved({name: f"127.0.0.1:{port}" for name, port in free.items()}, before, is_healthy(ports))
 
 
-async def test_the_file_leaves_nothing_to_the_embedded_broker_s_own_settings() -> None:
-    assert SINGLE_NODE.keys() <= {*properties(environment("kafka")), *KAFKA_DEFAULTS}
+def test_the_file_leaves_nothing_to_the_embedded_broker_s_own_settings() -> None:
+    """Else it would work here and not in a container. What comes up here belongs into the file or KAFKA_DEFAULTS."""
+    assert SINGLE_NODE.keys() - properties(environment("kafka")).keys() - KAFKA_DEFAULTS.keys() == set()
 
 
-async def test_the_health_check_turns_with_the_broker(broker: Moved) -> None:
+def test_the_health_check_turns_with_the_broker(broker: Moved) -> None:
     assert not broker.healthy_before
     assert broker.healthy
 
 
+@pytest.mark.timeout(30)  # what is missing is waited for by the clients
 async def test_services_and_people_outside_share_its_topics(broker: Moved) -> None:
     """Through transactions and a group: a single node cannot keep their topics in Kafka's default number of copies."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.addresses["HOST"])

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
 
+INTERPRETER_STARTS_WITHIN = 0.25
+
 Kept = Mapping[str, Sequence[int]]
 """Producer's name → its numbers in the order of the topic."""
 
@@ -50,8 +52,8 @@ class Life:
 
 
 @contextmanager
-def living(directory: Path, environment: Mapping[str, str], *arguments: str) -> Iterator[Life]:
-    """A service in a new process; killed at the end if it still runs."""
+def living(directory: Path, environment: Mapping[str, str], *arguments: str, pipe: bool = False) -> Iterator[Life]:
+    """A service in a new process; killed at the end if it still runs. With `pipe` its output is the test's to read."""
     directory.mkdir(parents=True, exist_ok=True)
     name = f"{time.time_ns()}"
     output, log = directory / f"{name}.out", directory / f"{name}.log"
@@ -59,18 +61,18 @@ def living(directory: Path, environment: Mapping[str, str], *arguments: str) -> 
     with output.open("wb") as out, log.open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", *arguments],
-            stdout=out,
+            stdout=subprocess.PIPE if pipe else out,
             stderr=err,
             stdin=subprocess.DEVNULL,
             env={**inherited, "APP_HTTP__PORT": "0", **environment},
             start_new_session=True,
         )
-    try:
-        yield Life(process, output, log)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    with process:
+        try:
+            yield Life(process, output, log)
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def on_topic(servers: str, topic: str) -> tuple[Kept, dict[str, list[tuple[str, int]]]]:
@@ -109,7 +111,7 @@ def skipped_or_doubled(runs: Mapping[str, Sequence[tuple[str, int]]], first: Map
 
 @dataclass
 class Printed:
-    """What C has printed of the topic, over its lives: each life goes on where its predecessor stopped, or before it."""
+    """What C has printed over its lives: each goes on where its predecessor stopped, or before it."""
 
     end: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     repeated: int = 0
@@ -136,7 +138,9 @@ class Printed:
 def processes_of(marker: str) -> list[str]:
     """Command lines of the running processes that name `marker`, as `ps` tells them."""
     listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
-    return [line.strip() for line in listing.splitlines() if marker in line and not re.match(rf"\s*{os.getpid()}\b", line)]
+    return [
+        line.strip() for line in listing.splitlines() if marker in line and not re.match(rf"\s*{os.getpid()}\b", line)
+    ]
 
 
 @dataclass(frozen=True)
@@ -147,12 +151,15 @@ class Schedule:
     kills: int
     seed: int
 
-    def ends(self) -> list[tuple[signal.Signals, float]]:
-        """Signal and the seconds of life before it."""
+    def ends(self) -> list[tuple[signal.Signals, int, float]]:
+        """Signal, the lines to wait for before it, and the seconds after those. A quarter of the lives end at start."""
         chance = random.Random(self.seed)
         signals = [signal.SIGTERM] * self.terms + [signal.SIGKILL] * self.kills
         chance.shuffle(signals)
-        return [(each, chance.uniform(0.0, 2.5)) for each in signals]
+        return [
+            (each, 0, chance.uniform(0.0, 2.0)) if chance.random() < 0.25 else (each, 1, chance.uniform(0.0, 1.0))
+            for each in signals
+        ]
 
 
 @dataclass
@@ -164,18 +171,23 @@ class Report:
     printed: int = 0
 
 
-def live_through(schedule: Schedule, directory: Path, environment: Mapping[str, str], servers: str, topic: str) -> Report:
+def live_through(
+    schedule: Schedule, directory: Path, environment: Mapping[str, str], servers: str, topic: str
+) -> Report:
     """One life after another, then the check of everything that they wrote and printed."""
     report = Report()
     said: list[tuple[list[str], bool]] = []
     killed_before = False
-    for number, (end, seconds) in enumerate(schedule.ends()):
+    for number, (end, lines_before, seconds) in enumerate(schedule.ends()):
         with living(directory, environment) as life:
+            life.wait_for_lines(lines_before)
             time.sleep(seconds)
+            young = not lines_before and not life.log.stat().st_size
             status, took = life.end(end)
             if end is signal.SIGTERM:
                 report.slowest_term = max(report.slowest_term, took)
-                if status != 0:
+                # Before Python has come to our first line, a signal has its default effect.
+                if status != 0 and not (young and seconds < INTERPRETER_STARTS_WITHIN and status == -signal.SIGTERM):
                     report.faults.append(f"life {number}: exit {status} after SIGTERM at {seconds:.2f} s: {life.log}")
             said.append((life.lines(), killed_before))
             killed_before = end is signal.SIGKILL or (killed_before and not life.lines())
@@ -196,7 +208,11 @@ def live_through(schedule: Schedule, directory: Path, environment: Mapping[str, 
     kept, runs = on_topic(servers, topic)
     report.faults += printed.add(said[-1][0], kept, may_repeat=killed_before)
     report.faults += skipped_or_doubled(runs, {"A": 0, "B": 1})
-    report.faults += [f"{name}: {len(n) - printed.end[name]} numbers never printed" for name, n in kept.items() if printed.end[name] != len(n)]
+    report.faults += [
+        f"{name}: {len(n) - printed.end[name]} numbers never printed"
+        for name, n in kept.items()
+        if printed.end[name] != len(n)
+    ]
     report.repeated, report.printed = printed.repeated, sum(printed.end.values())
     return report
 

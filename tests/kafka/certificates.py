@@ -1,7 +1,7 @@
 """Certificates for listeners and clients: one authority that is trusted, one that is not."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -31,7 +31,7 @@ class Certificates:
 
 
 def issue(directory: Path) -> Certificates:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     good, bad = trustme.CA(), trustme.CA()
     made = {
         "broker": good.issue_cert("localhost", "127.0.0.1"),

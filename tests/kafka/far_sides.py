@@ -14,6 +14,14 @@ Versions = Mapping[int, tuple[int, int]]
 GOOD: Versions = {spoken.key: (spoken.lowest, spoken.highest) for spoken in NEEDED} | {18: (0, 0)}
 
 
+@contextmanager
+def dead_port() -> Iterator[str]:
+    """host:port where nothing listens, and nothing else can come to listen meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
     """host:port of a server on loopback."""
@@ -28,12 +36,11 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
-        yield "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
-    await asyncio.Event().wait()
 
 
 async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,13 +66,16 @@ async def eager_web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     await reader.read(1)
 
 
-def kafka(versions: Versions = GOOD, advertised: str = "") -> Handler:
-    """A broker that takes these versions, and whose cluster is one broker at `advertised`."""
+Answers = Mapping[Api, tuple[object, ...]]
+
+
+def kafka(versions: Versions = GOOD, advertised: str = "", more: Answers | None = None, controller: int = 1) -> Handler:
+    """A broker that takes these versions, whose cluster is one broker at `advertised` (host:port)."""
     host, _, port = advertised.rpartition(":")
     answers: dict[int, tuple[Api, tuple[object, ...]]] = {
         18: (API_VERSIONS, (0, [(key, *span) for key, span in versions.items()])),
-        3: (METADATA, (0, [(1, host, int(port or 0), None)], "fake", 1, [])),
-    }
+        3: (METADATA, (0, [(1, host, int(port or 0), None)], "fake", controller, [])),
+    } | {api.key: (api, values) for api, values in (more or {}).items()}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -75,11 +85,3 @@ def kafka(versions: Versions = GOOD, advertised: str = "") -> Handler:
             writer.write(len(body).to_bytes(4, "big") + body)
 
     return handle
-
-
-@contextmanager
-def dead_port() -> Iterator[str]:
-    """host:port where nothing listens, and nothing else can come to listen meanwhile."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{taken.getsockname()[1]}"

@@ -1,19 +1,16 @@
 """One broker with a listener for every way to connect, right and wrong."""
 
-import asyncio
-import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.broker import Extra, embedded
-from app.settings import BrokerSettings
+from app.broker import Extra
+from tests.brokers import BrokerUnderTest
 from tests.kafka.certificates import Certificates, issue
 
-USERS = {"admin": "admin-secret", "alice": "alice-secret"}
-"""admin may do everything, alice nothing that a test did not grant her."""
+USERS = {"admin": "admin-secret", "alice": "alice-secret", "bob": "bob-secret"}
+"""admin may do everything, alice what tests grant her, bob nothing."""
 
 PROTOCOLS = {
     "TLS": "SSL",
@@ -71,38 +68,11 @@ def extra(certificates: Certificates) -> Extra:
         for name, password in USERS.items()
         for part in ("--add-scram", f"{mechanism}=[name={name},password={password}]")
     ]
-    return Extra(properties=properties, listeners=PROTOCOLS, format=tuple(scram))
+    return Extra(properties=properties, listeners=PROTOCOLS, format=tuple(scram), restart=False)
 
 
 @contextmanager
 def started(directory: Path) -> Iterator[Listeners]:
-    """Held by a thread with a loop of its own, since the tests' loops come and go."""
     certificates = issue(directory)
-    ready: Future[Mapping[str, str]] = Future()
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    async def hold() -> None:
-        options = BrokerSettings(data_dir=directory / "broker")
-        async with embedded(options, say=lambda line: None, extra=extra(certificates)) as broker:
-            ready.set_result(broker.addresses)
-            await stop.wait()
-
-    def run() -> None:
-        try:
-            loop.run_until_complete(hold())
-        except BaseException as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
-        finally:
-            loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield Listeners(ready.result(timeout=90), certificates)
-    finally:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
-        thread.join()
+    with BrokerUnderTest(directory / "broker", extra(certificates)) as broker:
+        yield Listeners(broker.addresses, certificates)

@@ -202,6 +202,12 @@ def test_a_weaker_source_is_not_judged() -> None:
     assert settings({"APP_HTTP__PORT": "http"}, ["--http-port=80"]).http.port == 80
 
 
+def test_what_is_set_to_nothing_does_not_let_a_weaker_source_through() -> None:
+    line = "--roles: is set but empty; unset it for the default"
+    assert faults({"APP_ROLES": "a,x"}, ["--roles="]) == [line]
+    assert faults({"APP_ROLES": "a"}, ["--roles="]) == [line]
+
+
 def test_a_name_cannot_break_the_line() -> None:
     assert faults({"APP_\x1b[31m\nred": "x"}) == [
         "'APP_\\x1b[31m\\nred': is not a setting; python -m app --help lists them"

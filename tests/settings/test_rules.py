@@ -9,6 +9,7 @@ from tests.settings.trying import faults, settings
 FAR = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
 NEAR = {"KAFKA_BOOTSTRAP_SERVERS": "localhost:9092,127.0.0.2:1,[::1]:1"}
 LOGIN = {"KAFKA_SASL_USERNAME": "ann", "KAFKA_SASL_PASSWORD": "correct horse"}
+CLEAR = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}
 SASL = FAR | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
 OAUTH = SASL | {"KAFKA_SASL_MECHANISM": "OAUTHBEARER"}
 CLIENT = {"APP_KAFKA__OAUTH_CLIENT_ID": "me", "APP_KAFKA__OAUTH_CLIENT_SECRET": "correct horse"}
@@ -95,11 +96,11 @@ REFUSED = [
         ],
     ),
     (
-        LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_BOOTSTRAP_SERVERS": "[::1]:1,localhost.test:1"},
+        CLEAR | {"KAFKA_BOOTSTRAP_SERVERS": "[::1]:1,localhost.x:1"},
         [
             (
-                "KAFKA_SECURITY_PROTOCOL: SASL_PLAINTEXT would send credentials unencrypted to localhost.test; use SASL_SSL, "
-                "or accept it with APP_KAFKA__ALLOW_PLAIN_PASSWORD=true"
+                "KAFKA_SECURITY_PROTOCOL: SASL_PLAINTEXT would send credentials unencrypted to localhost.x; "
+                "use SASL_SSL, or accept it with APP_KAFKA__ALLOW_PLAIN_PASSWORD=true"
             )
         ],
     ),
@@ -145,7 +146,8 @@ def test_what_does_not_fit_together_is_refused(environ: dict[str, str], lines: l
 @pytest.mark.parametrize(
     "environ",
     [
-        NEAR | LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"},
+        NEAR | CLEAR,
+        CLEAR | {"KAFKA_BOOTSTRAP_SERVERS": "LocalHost.:1,kafka.localhost:1"},
         FAR | LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "APP_KAFKA__ALLOW_PLAIN_PASSWORD": "true"},
         SASL | LOGIN,
         OAUTH | {"APP_KAFKA__OAUTH_TOKEN": "a.b.c"},
@@ -157,7 +159,7 @@ def test_what_does_not_fit_together_is_refused(environ: dict[str, str], lines: l
     ],
 )
 def test_what_fits_together_is_taken(environ: dict[str, str]) -> None:
-    assert settings(environ).kafka is not None
+    assert settings(environ).kafka.security_protocol == environ.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
 
 
 def test_a_rule_names_the_source_that_was_used(directory: Path) -> None:

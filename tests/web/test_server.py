@@ -1,16 +1,19 @@
 """Over real sockets on the loopback."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import httpx
 import pytest
 
 from app.errors import ConfigError, ExitCode
+from app.loop import run
 from app.settings.model import HttpSettings
 from app.web import bind, serve, url
 from app.web import connection as limits
@@ -112,7 +115,7 @@ async def test_signal_handlers_are_left_alone() -> None:
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-async def test_an_open_keep_alive_connection_does_not_hold_the_stop() -> None:
+async def stop_with_a_keep_alive_connection() -> None:
     listener = any_port()
     async with serve(listener, lambda: WELL):
         reader, writer = await connect(listener)
@@ -124,7 +127,7 @@ async def test_an_open_keep_alive_connection_does_not_hold_the_stop() -> None:
     writer.close()
 
 
-async def test_a_client_that_does_not_read_does_not_hold_the_stop() -> None:
+async def stop_with_a_client_that_does_not_read() -> None:
     loop = asyncio.get_running_loop()
     listener = any_port()
     with closing(socket.socket()) as deaf:
@@ -133,8 +136,41 @@ async def test_a_client_that_does_not_read_does_not_hold_the_stop() -> None:
         async with serve(listener, lambda: WELL):
             await loop.sock_connect(deaf, listener.getsockname())
             await send_until_stuck(deaf, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n" * 100)
+            assert open_connections()
             began = loop.time()
         assert loop.time() - began < 4
+        async with asyncio.timeout(DEADLINE_S):
+            while open_connections():  # noqa: ASYNC110 - nothing signals that the loop has closed a socket
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, run], ids=["asyncio", "uvloop"])
+def test_an_answer_is_sent_at_once(runner: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def main() -> None:
+        listener = any_port()
+        async with serve(listener, lambda: WELL):
+            reader, writer = await connect(listener)
+            writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            await reader.readuntil(b"ok\n")
+            [connection] = open_connections()
+            accepted = connection.transport.get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+
+    runner(main())
+
+
+def open_connections() -> list[limits.Connection]:
+    found = [each for each in gc.get_objects() if isinstance(each, limits.Connection)]
+    return [each for each in found if each.transport.get_extra_info("socket").fileno() != -1]
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("main", [stop_with_a_keep_alive_connection, stop_with_a_client_that_does_not_read])
+def test_no_client_holds_the_stop(
+    runner: Callable[[Coroutine[Any, Any, None]], None], main: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    runner(main())
 
 
 async def send_until_stuck(deaf: socket.socket, requests: bytes) -> None:

@@ -8,10 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.streams.config import Extractor, Optimization, StreamsConfig
+from app.streams.dsl.global_table import GlobalTable
 from app.streams.dsl.graph import Graph, GraphNode, StreamSource, TableSource, merge_duplicate_sources, write_source
+from app.streams.dsl.grouped import GroupedStream
 from app.streams.dsl.optimize import optimize, reuse_source_topics
 from app.streams.dsl.options import Keeping, Materialized
-from app.streams.dsl.origins import SourceOrigin
+from app.streams.dsl.origins import Origin, SourceOrigin
+from app.streams.dsl.stream import Stream
+from app.streams.dsl.table import Table
 from app.streams.stores.specs import StoreSpec
 from app.streams.topology.names import Names
 from app.streams.topology.nodes import Reset, SourceNode
@@ -19,9 +23,6 @@ from app.streams.topology.processor import Process, Processor
 from app.streams.topology.topology import Topology
 
 if TYPE_CHECKING:
-    from app.streams.dsl.global_table import GlobalTable
-    from app.streams.dsl.stream import Stream
-    from app.streams.dsl.table import Table
     from app.streams.serdes import Serde
 
 K = TypeVar("K")
@@ -53,8 +54,6 @@ class Builder:
 
         reset: where to begin without a committed offset; an int means that many ms before now.
         """
-        from app.streams.dsl.stream import Stream
-
         if not topics and pattern is None:
             self.faults.append("a stream needs topics or a pattern")
         node_name = self.names.node("KSTREAM-SOURCE-", name)
@@ -75,8 +74,6 @@ class Builder:
         name: str | None = None,
     ) -> Table[K, V]:
         """A changelog topic as a table: a null value deletes (E1). Kept in a store only where that is needed or asked for."""
-        from app.streams.dsl.table import Table
-
         keeping, source_name, table_name = self._table_names(topic, materialized, key, value, name)
         source = SourceNode(source_name, (topic,), None, keeping.key, keeping.value, extractor, reset)
         origin = SourceOrigin(keeping.name, materialized=keeping.queryable)
@@ -89,9 +86,7 @@ class Builder:
             return keeping.name if origin.materialized else None
 
         node = self.graph.add(TableSource(table_name, write, topic=topic, store=stored))
-        return Table(
-            self, node, origin, key=keeping.key, value=keeping.value, sources=frozenset([source_name]), keeping=keeping
-        )
+        return self.new_table(node, origin, keeping, frozenset([source_name]))
 
     def global_table(
         self,
@@ -104,8 +99,6 @@ class Builder:
         name: str | None = None,
     ) -> GlobalTable[K, V]:
         """A topic kept in full by every instance (E9); always in a store, never logged, never versioned."""
-        from app.streams.dsl.global_table import GlobalTable
-
         keeping, source_name, table_name = self._table_names(topic, materialized, key, value, name)
         if keeping.given.versioned is not None:
             self.faults.append(f"global table {topic} cannot be versioned")
@@ -157,6 +150,16 @@ class Builder:
         optimize(self.graph, self.names, self.config)
         self.graph.write(topology)
         return topology.validate()
+
+    # for the other files of the DSL: a stream leads to tables and groups, and both back to streams
+
+    def new_table(self, node: GraphNode, origin: Origin, keeping: Keeping, sources: frozenset[str]) -> Table[Any, Any]:
+        return Table(self, node, origin, key=keeping.key, value=keeping.value, sources=sources, keeping=keeping)
+
+    def new_group(
+        self, stream: Stream[Any, Any], key: Serde[Any] | None, value: Serde[Any] | None, name: str | None
+    ) -> GroupedStream[Any, Any]:
+        return GroupedStream(stream, key, value, name)
 
     def keeping(
         self, materialized: Materialized[Any, Any] | None, prefix: str, *, key: Any = None, value: Any = None

@@ -91,7 +91,9 @@ class Repartition(GraphNode):
         topology.add_internal_topic(InternalTopic(names.topic, self.partitions))
         topology.add_operator(names.key_filter, KeyFilter(self.relaxed), [parent.name for parent in self.parents])
         topology.add_node(
-            SinkNode(names.sink, (names.key_filter,), names.topic, self.key, self.value, self.partitioner, internal=True)
+            SinkNode(
+                names.sink, (names.key_filter,), names.topic, self.key, self.value, self.partitioner, internal=True
+            )
         )
         topology.add_node(SourceNode(names.source, (names.topic,), key=self.key, value=self.value, internal=True))
 
@@ -211,5 +213,3 @@ def write_source(source: SourceNode) -> Write:
         topology.add_node(source)
 
     return write
-
-

@@ -46,7 +46,11 @@ class GroupedStream(Generic[K, V]):
         return self.aggregated("KSTREAM-AGGREGATE-", name, keeping, lambda old: Count(keeping.name, old))
 
     def reduce(
-        self, reducer: Callable[[V, V], V | None], materialized: Materialized[K, V] | None = None, *, name: str | None = None
+        self,
+        reducer: Callable[[V, V], V | None],
+        materialized: Materialized[K, V] | None = None,
+        *,
+        name: str | None = None,
     ) -> Table[K, V]:
         """reducer(so far, new value); the first value is kept as it is (C2)."""
         keeping = self.builder.keeping(materialized, "KSTREAM-REDUCE-", key=self.key, value=self.value)
@@ -84,8 +88,6 @@ class GroupedStream(Generic[K, V]):
         self, prefix: str, name: str | None, keeping: Keeping, operator: Callable[[bool], Operator]
     ) -> Table[K, Any]:
         """The node and table of an unwindowed aggregate; operator(sends old values) is asked for at build."""
-        from app.streams.dsl.table import Table
-
         node_name = self.builder.names.node(prefix, name)
         parent, sources = self.repartitioned(keeping.name)
         origin = StoredOrigin(StoreView(keeping.name))
@@ -95,4 +97,4 @@ class GroupedStream(Generic[K, V]):
             topology.add_operator(node_name, operator(origin.sends_old), parents, [keeping.name])
 
         node = self.builder.graph.add(GraphNode(node_name, write), parent)
-        return Table(self.builder, node, origin, key=keeping.key, value=keeping.value, sources=sources, keeping=keeping)
+        return self.builder.new_table(node, origin, keeping, sources)

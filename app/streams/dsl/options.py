@@ -94,7 +94,9 @@ class Keeping:
         common: dict[str, Any] = {
             "name": self.name,
             "key": serde_or_default(self.key, config.default_key, f"keys of store {self.name}"),
-            "value": serde_or_default(self.value, default_value or config.default_value, f"values of store {self.name}"),
+            "value": serde_or_default(
+                self.value, default_value or config.default_value, f"values of store {self.name}"
+            ),
             "persistent": persistent(given, config),
             "logging": given.logging,
             "log_config": given.log_config,

@@ -136,7 +136,9 @@ class Stream(StreamJoins[K, V]):
             if branch.predicate is None and ordinal < len(branches):
                 self.builder.faults.append(f"the default branch of {splitter} is not the last one")
             children.append(splitter + (branch.name or ("0" if branch.predicate is None else str(ordinal))))
-        tests = tuple((branch.predicate, child) for branch, child in zip(branches, children, strict=True) if branch.predicate)
+        tests = tuple(
+            (branch.predicate, child) for branch, child in zip(branches, children, strict=True) if branch.predicate
+        )
         default = next((child for branch, child in zip(branches, children, strict=True) if not branch.predicate), None)
         node = self.builder.graph.add(GraphNode(splitter, _writes(splitter, BranchOperator(tests, default))), self.node)
         found: dict[str, Stream[K, V]] = {}
@@ -188,8 +190,6 @@ class Stream(StreamJoins[K, V]):
 
     def to_table(self, materialized: Materialized[K, V] | None = None, *, name: str | None = None) -> Table[K, V]:
         """The stream read as upserts: a null value deletes, a null key is dropped (B13)."""
-        from app.streams.dsl.table import Table
-
         table_name = self.builder.names.node("KSTREAM-TOTABLE-", name)
         keeping = self.builder.keeping(materialized, "KSTREAM-TOTABLE-", key=self.key, value=self.value)
         parent, sources = self.node, self.sources
@@ -202,16 +202,14 @@ class Stream(StreamJoins[K, V]):
             origin.write(topology, table_name, parents, keeping)
 
         node = self.builder.graph.add(GraphNode(table_name, write), parent)
-        return Table(self.builder, node, origin, key=keeping.key, value=keeping.value, sources=sources, keeping=keeping)
+        return self.builder.new_table(node, origin, keeping, sources)
 
     def group_by_key(
         self, *, name: str | None = None, key: Serde[K] | None = None, value: Serde[V] | None = None
     ) -> GroupedStream[K, V]:
         """By the key it has; repartitions only if a step above changed keys (C1). Any option given: no serde is inherited."""
-        from app.streams.dsl.grouped import GroupedStream
-
         inherits = name is None and key is None and value is None
-        return GroupedStream(self, self.key if inherits else key, self.value if inherits else value, name)
+        return self.builder.new_group(self, self.key if inherits else key, self.value if inherits else value, name)
 
     def group_by(
         self,
@@ -222,11 +220,9 @@ class Stream(StreamJoins[K, V]):
         value: Serde[V] | None = None,
     ) -> GroupedStream[K2, V]:
         """By another key: select_key and group_by_key in one, always through a repartition topic (C1)."""
-        from app.streams.dsl.grouped import GroupedStream
-
         rekeyed = self.select_key(selector, name=name)
         inherits = name is None and key is None and value is None
-        return GroupedStream(rekeyed, key, rekeyed.value if inherits else value, name)
+        return self.builder.new_group(rekeyed, key, rekeyed.value if inherits else value, name)
 
     # processors
 
@@ -268,9 +264,7 @@ class Stream(StreamJoins[K, V]):
         return self._stream(self._below(prefix, name, operator))
 
     def _stream(self, node: GraphNode) -> Stream[K, V]:
-        return Stream(
-            self.builder, node, sources=self.sources, key=self.key, value=self.value, rekeyed=self.rekeyed
-        )
+        return Stream(self.builder, node, sources=self.sources, key=self.key, value=self.value, rekeyed=self.rekeyed)
 
     def _node(self, prefix: str, name: str | None, operator: Operator) -> GraphNode:
         node_name = self.builder.names.node(prefix, name)

@@ -52,7 +52,9 @@ class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
         self.value = value
         self.keeping = keeping
         # Whether its changes carry versioned semantics (F15): kept versioned, or derived without a store from such.
-        self.versioned = versioned if versioned is not None else keeping is not None and keeping.given.versioned is not None
+        self.versioned = (
+            versioned if versioned is not None else keeping is not None and keeping.given.versioned is not None
+        )
 
     @property
     def store_name(self) -> str | None:
@@ -60,13 +62,21 @@ class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
         return self.keeping.name if self.keeping is not None and self.keeping.queryable else None
 
     def filter(
-        self, predicate: Callable[[K, V], bool], materialized: Materialized[K, V] | None = None, *, name: str | None = None
+        self,
+        predicate: Callable[[K, V], bool],
+        materialized: Materialized[K, V] | None = None,
+        *,
+        name: str | None = None,
     ) -> Table[K, V]:
         """Rows that fail become tombstones (E5)."""
         return self._filter(predicate, materialized, name, negate=False)
 
     def filter_not(
-        self, predicate: Callable[[K, V], bool], materialized: Materialized[K, V] | None = None, *, name: str | None = None
+        self,
+        predicate: Callable[[K, V], bool],
+        materialized: Materialized[K, V] | None = None,
+        *,
+        name: str | None = None,
     ) -> Table[K, V]:
         return self._filter(predicate, materialized, name, negate=True)
 
@@ -93,13 +103,20 @@ class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
     def to_stream(self, selector: Callable[[K, V], Any] | None = None, *, name: str | None = None) -> Stream[Any, V]:
         """The changes as records, deletions as null values; with a selector under another key (E7)."""
         node_name = self.builder.names.node("KTABLE-TOSTREAM-", name)
-        node = GraphNode(node_name, lambda topology, parents: _ignore(topology.add_operator(node_name, ToStream(), parents)))
+        node = GraphNode(
+            node_name, lambda topology, parents: _ignore(topology.add_operator(node_name, ToStream(), parents))
+        )
         self.builder.graph.add(node, self.node)
         stream: Stream[K, V] = Stream(self.builder, node, sources=self.sources, key=self.key, value=self.value)
         return stream if selector is None else stream.select_key(selector)
 
     def _filter(
-        self, predicate: Callable[[K, V], bool], materialized: Materialized[K, V] | None, name: str | None, *, negate: bool
+        self,
+        predicate: Callable[[K, V], bool],
+        materialized: Materialized[K, V] | None,
+        name: str | None,
+        *,
+        negate: bool,
     ) -> Table[K, V]:
         keeping = self._derived_keeping("KTABLE-FILTER-", materialized, self.value)
         node_name = self.builder.names.node("KTABLE-FILTER-", name)
@@ -107,10 +124,12 @@ class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
         origin = DerivedOrigin(self.origin, _queryable(keeping), lambda parent: ComputedView(parent, passed))
         # Old values cost nothing here if the parent has them at hand, and spare needless tombstones.
         origin.sends_old = self.origin.send_old_values(force=False)
-        versioned = self.versioned if origin.store is None else keeping is not None and keeping.given.versioned is not None
+        versioned = (
+            self.versioned if origin.store is None else keeping is not None and keeping.given.versioned is not None
+        )
 
         def operator() -> Operator:
-            return TableFilter(predicate, negate, origin.store, origin.sends_old, versioned=versioned and self.versioned)
+            return TableFilter(predicate, negate, origin.store, origin.sends_old, versioned=self.versioned)
 
         node = self._derived(node_name, operator, keeping)
         return Table(
@@ -133,6 +152,9 @@ class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
         *,
         of_null: bool = False,
     ) -> Table[K, V2]:
+        if of_null and materialized is not None and materialized.name is None:
+            # transformValues burns no index here, unlike mapValues and filter; nothing would be kept in any case.
+            materialized = None
         keeping = self._derived_keeping(prefix, materialized, None)
         node_name = self.builder.names.node(prefix, name)
         mapped = TableMapValues(mapper, of_null, None, send_old=False).mapped
@@ -141,7 +163,9 @@ class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
             return ComputedView(parent, mapped, of_absent=of_null)
 
         origin = DerivedOrigin(self.origin, _queryable(keeping), computed)
-        versioned = self.versioned if origin.store is None else keeping is not None and keeping.given.versioned is not None
+        versioned = (
+            self.versioned if origin.store is None else keeping is not None and keeping.given.versioned is not None
+        )
 
         def operator() -> Operator:
             return TableMapValues(mapper, of_null, origin.store, origin.sends_old)

@@ -15,7 +15,7 @@ from app.streams.serdes.serde import Serde
 T = TypeVar("T")
 
 # Plain JSON values deeper than this are refused.
-MAX_DEPTH: Final = 32
+MAX_DEPTH: Final = 8
 
 _LEAVES = (
     msgspec_inspect.StrType,

@@ -85,7 +85,7 @@ class GraceBuffer:
         return True
 
     def evict(self) -> Iterator[Due]:
-        """Take out, one by one, the records with timestamp ≤ stream time − grace."""
+        """Take out, one by one, the records with timestamp ≤ stream time less the grace."""
         limit = self.stream_time - self.spec.grace
         if limit < 0:
             return

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from app.streams.errors import StoreRefused
 from app.streams.model import Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
@@ -227,7 +226,7 @@ class KeyValueStore(_KeyValueRows[K, V]):
 
 
 class TimestampedKeyValueStore(_KeyValueRows[K, Timestamped[V]]):
-    """Values with timestamps; a change is logged with the value's, a deletion with that of the record being processed."""
+    """Values with timestamps; a change is logged with the value's, a deletion with that of the record in process."""
 
     __slots__ = ()
 
@@ -262,7 +261,3 @@ class TimestampedKeyValueStore(_KeyValueRows[K, Timestamped[V]]):
         old = self.get_row(row)
         self.put_row(row, None, _UNKNOWN)
         return old
-
-
-def refused(kind: str, operation: str) -> StoreRefused:
-    return StoreRefused(f"a {kind} store does not support {operation}")

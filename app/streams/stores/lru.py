@@ -1,22 +1,21 @@
-"""Key-value store of bounded size (I1; Java: MemoryLRUCache)."""
+"""Key-value store of bounded size (I1; Java: MemoryNavigableLRUCache)."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterable
+from typing import TypeVar
 
-from app.streams.stores.key_value import KeyValueStore, refused
+from app.streams.stores.key_value import KeyValueStore
 from app.streams.stores.specs import LruSpec
 from app.streams.stores.store import Home, Restored
 
 K = TypeVar("K")
 V = TypeVar("V")
-P = TypeVar("P")
 
 
 class LruStore(KeyValueStore[K, V]):
-    """Keeps the `capacity` keys used last. An eviction is logged as a tombstone, before the put that caused it."""
+    """Keeps the `capacity` keys put or got last; scans use no key. An eviction is logged as a tombstone, before the put that caused it."""
 
     __slots__ = ("_capacity", "_recency")
 
@@ -66,21 +65,3 @@ class LruStore(KeyValueStore[K, V]):
 
     def approximate_num_entries(self) -> int:
         return len(self._recency)
-
-    def range(self, lo: K | None, hi: K | None) -> NoReturn:
-        raise refused(self.kind, "range")
-
-    def reverse_range(self, lo: K | None, hi: K | None) -> NoReturn:
-        raise refused(self.kind, "reverse_range")
-
-    def all(self) -> NoReturn:
-        raise refused(self.kind, "all")
-
-    def reverse_all(self) -> NoReturn:
-        raise refused(self.kind, "reverse_all")
-
-    def prefix_scan(self, prefix: P, serialize: Callable[[P], bytes]) -> NoReturn:
-        raise refused(self.kind, "prefix_scan")
-
-    def prefix_scan_rows(self, prefix: bytes) -> Iterator[tuple[Any, Any]]:
-        raise refused(self.kind, "prefix_scan")

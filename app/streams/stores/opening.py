@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Required, TypeAlias, TypedDict, Unpack
 
 from app.streams.context import Context
 from app.streams.stores import session, versioned, window
@@ -60,27 +60,19 @@ def memory_base(spec: StoreSpec) -> MemoryBase:
     return MemoryBase(*key_layout(spec))
 
 
-def open_store(
-    spec: StoreSpec,
-    base: Base,
-    ctx: Context,
-    *,
-    subject: str,
-    changelog: str | None,
-    partition: int,
-    every_put: bool,
-    cache: RecordCache | None = None,
-) -> AnyStore:
-    """The store over what `base` holds committed; the fields are those of `Home`."""
-    home = Home(
-        base=base,
-        ctx=ctx,
-        subject=subject,
-        changelog=changelog,
-        partition=partition,
-        every_put=every_put,
-        cache=cache if spec.caching else None,
-    )
+class Place(TypedDict, total=False):
+    """The fields of `Home` that are the store's own; `subject`, `changelog` and `partition` must be given."""
+
+    subject: Required[str]
+    changelog: Required[str | None]
+    partition: Required[int]
+    every_put: bool
+    cache: RecordCache | None
+
+
+def open_store(spec: StoreSpec, base: Base, ctx: Context, **place: Unpack[Place]) -> AnyStore:
+    """The store over what `base` holds committed."""
+    home = Home(base=base, ctx=ctx, **place)
     match spec:
         case KeyValueSpec():
             return TimestampedKeyValueStore(spec, home) if spec.timestamped else KeyValueStore(spec, home)

@@ -1,4 +1,4 @@
-"""List store of the rows of a left or outer stream-stream join that wait for a partner (I8, F3; Java: ListValueStore)."""
+"""The rows of a left or outer stream-stream join that wait for a partner (I8, F3; Java: ListValueStore)."""
 
 from __future__ import annotations
 

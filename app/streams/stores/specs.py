@@ -82,7 +82,11 @@ class SessionSpec(StoreSpec):
     time_ordered: bool = False  # emit on window close scans it by time (D14)
 
     def changelog_config(self, additional_retention: int = DAY) -> dict[str, str]:
-        return {"cleanup.policy": "compact,delete", **_retention(self.retention, additional_retention), **self.log_config}
+        return {
+            "cleanup.policy": "compact,delete",
+            **_retention(self.retention, additional_retention),
+            **self.log_config,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

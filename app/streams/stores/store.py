@@ -82,7 +82,7 @@ class Store(Protocol):
 class Changelog:
     """Where the changes of a store go, at once or at the seal."""
 
-    __slots__ = ("at_once", "log", "topic", "_emit", "_partition")
+    __slots__ = ("_emit", "_partition", "at_once", "log", "topic")
 
     def __init__(self, home: Home) -> None:
         self.topic = home.changelog

@@ -9,7 +9,14 @@ from sortedcontainers import SortedList
 
 from app.streams.errors import TaskMisused
 from app.streams.model import Change, Row
-from app.streams.serdes.buffered import CHANGELOG_HEADERS, Buffered, Origin, read_buffered, read_changelog, write_buffered
+from app.streams.serdes.buffered import (
+    CHANGELOG_HEADERS,
+    Buffered,
+    Origin,
+    read_buffered,
+    read_changelog,
+    write_buffered,
+)
 from app.streams.stores.base import Marks
 from app.streams.stores.specs import SuppressSpec
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics

@@ -50,7 +50,7 @@ class Clock:
 
 
 class WindowView(Generic[K, V]):
-    """Reading. A value is `(value, timestamp)` in a timestamped store. Times are starts of windows, both ends included."""
+    """Reading. A value is `(value, timestamp)` in a timestamped store. Times are starts of windows, both included."""
 
     __slots__ = ("_clock", "_deserialize_key", "_rows", "_serialize_key", "_spec")
 

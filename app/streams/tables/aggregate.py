@@ -18,7 +18,9 @@ class Count:
     send_old: bool
 
     def compile(self, runtime: Runtime, forward: Forward) -> Forward:
-        return _fold(runtime, forward, self.store, self.send_old, lambda _key, _value, old: 1 if old is None else old + 1)
+        return _fold(
+            runtime, forward, self.store, self.send_old, lambda _key, _value, old: 1 if old is None else old + 1
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _fold(
 ) -> Forward:
     """fold(key, value, old or None) → new or None. Result time: the later of the old one's and the record's (A9)."""
     store, ctx = runtime.store(store_name), runtime.ctx
-    get, put, caches = store.get, store.put, store.caches
+    get, put, caches = store.get, store.put, getattr(store, "caches", False)
     if caches:
         store.on_flush(forward, send_old)
 

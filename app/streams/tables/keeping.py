@@ -21,7 +21,7 @@ def keeper(store: Any, ctx: Any, forward: Forward, *, send_old: bool) -> Keep:
     if isinstance(store.spec, VersionedSpec):
         return _versioned(store, ctx, forward, send_old)
     put = store.put
-    if store.caches:
+    if getattr(store, "caches", False):
         store.on_flush(forward, send_old)
 
         def keep_cached(key: Any, new: Any, _old: Any) -> None:

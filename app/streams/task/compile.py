@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from app.streams.model import Forward
@@ -48,4 +48,3 @@ def fan_out(children: Sequence[Forward]) -> Forward:
             child(key, value)
 
     return each
-

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from app.streams.config import wall_clock
 from app.streams.context import Context
 from app.streams.errors import TopologyError
+from app.streams.stores import RecordCache, open_store
 from app.streams.stores.base import Base
 from app.streams.stores.specs import StoreSpec
 from app.streams.task.failures import Failures
@@ -22,8 +23,6 @@ Bases: TypeAlias = Callable[[StoreSpec], Base]
 
 def open_stores(topology: Topology, part: Subtopology, ctx: Context, partition: int, bases: Bases) -> dict[str, Any]:
     """The stores of a sub-topology, in the order of the first node that uses each."""
-    from app.streams.stores import RecordCache, open_store
-
     config = topology.config
     cache = RecordCache(config.cache_bytes) if config.cache_bytes > 0 else None
     stores: dict[str, Any] = {}
@@ -75,4 +74,3 @@ def _serde(source: SourceNode, serde: Any, part: str) -> Any:
     if serde is None:
         raise TopologyError(f"source {source.name} has no {part} serde, and the configuration has no default")
     return serde
-

@@ -141,5 +141,3 @@ def extractor_for(node_extractor: Extractor | None, default: Extractor, *, inter
 
 def _not_compiled(_key: Any, _value: Any) -> None:
     raise AssertionError("the task was not started")
-
-

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from app.streams.config import Verdict
 from app.streams.model import Commit, Headers, Inbound, Offset, Row, TaskId, TopicPartition
-from app.streams.stores.base import Base
-from app.streams.stores.specs import StoreSpec
+from app.streams.stores import memory_base
 from app.streams.task import Task
 from app.streams.testing.pipes import InputTopic, OutputTopic
 from app.streams.testing.topics import Topics
@@ -121,7 +121,9 @@ class Driver:
         for task in [*self._tasks, *([self._global] if self._global is not None else [])]:
             if name in task.stores and task.id.partition == partition:
                 return task.stores[name]
-        raise KeyError(f"no store named {name!r} in partition {partition}; there are: {', '.join(self.store_names()) or 'none'}")
+        raise KeyError(
+            f"no store named {name!r} in partition {partition}; there are: {', '.join(self.store_names()) or 'none'}"
+        )
 
     def store_names(self) -> list[str]:
         everything = [*self._tasks, *([self._global] if self._global is not None else [])]
@@ -182,8 +184,8 @@ class Driver:
         if not part.nodes:
             return None
         # As in Java's driver, whatever the configuration: what a global topic cannot decode is skipped.
-        lenient = _with_config(self.topology, deserialization_handler=_skip_silently)
-        task = Task(lenient, part, GLOBAL, partitions=self.topics.partitions, bases=_memory)
+        lenient = _with_config(self.topology, deserialization_handler=_skip_silently, max_task_idle=-1)
+        task = Task(lenient, part, GLOBAL, partitions=self.topics.partitions, bases=memory_base)
         task.assign(source_topics(self.topology, part, {}))
         task.start(self.now)
         for topic in source_topics(self.topology, part, {}):
@@ -197,7 +199,7 @@ class Driver:
         task_id = TaskId(part.number, number)
         idle_free = _with_config(self.topology, max_task_idle=-1)
         kept = {} if self._global is None else self._global.stores
-        task = Task(idle_free, part, task_id, partitions=self.topics.partitions, bases=_memory, global_stores=kept)
+        task = Task(idle_free, part, task_id, partitions=self.topics.partitions, bases=memory_base, global_stores=kept)
         for topic in source_topics(self.topology, part, self._known()):
             if number < self.topics.partitions(topic):
                 self._assign(task, topic)
@@ -302,12 +304,6 @@ class Driver:
         raise KeyError(f"the topology does not read topic {topic!r}; it reads: {', '.join(known)}")
 
 
-def _memory(spec: StoreSpec) -> Base:
-    from app.streams.stores import memory_base
-
-    return memory_base(spec)
-
-
 def _with_config(topology: Topology, **changes: Any) -> Topology:
     """The same topology under a changed configuration."""
     copy = Topology(replace(topology.config, **changes))
@@ -318,6 +314,4 @@ def _with_config(topology: Topology, **changes: Any) -> Topology:
 
 
 def _skip_silently(_error: Any, _cause: BaseException, _letters: tuple[Row, ...]) -> Any:
-    from app.streams.config import Verdict
-
     return Verdict(True)

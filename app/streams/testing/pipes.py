@@ -63,7 +63,9 @@ class OutputTopic(Generic[K, V]):
         records = self._take(1)
         if not records:
             topics = sorted({row.topic for row in self._driver.sent})
-            raise AssertionError(f"topic {self.topic!r} has no more records; topics written so far: {', '.join(topics) or 'none'}")
+            raise AssertionError(
+                f"topic {self.topic!r} has no more records; topics written so far: {', '.join(topics) or 'none'}"
+            )
         return records[0]
 
     def read_all(self) -> list[Record[K | None, V | None]]:

@@ -43,4 +43,3 @@ class Topics:
         """The records as stores are restored from them."""
         for _, timestamp, key, value, headers in self.read(topic, partition):
             yield key, value, timestamp, headers
-

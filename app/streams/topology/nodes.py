@@ -77,4 +77,3 @@ class SinkNode:
 
 
 Node: TypeAlias = SourceNode | ProcessorNode | SinkNode
-

@@ -11,23 +11,23 @@ from app.streams.model import FixedKeyRecord, Forward, Headers, Record, RecordMe
 from app.streams.stores.specs import StoreSpec
 from app.streams.topology.runtime import Cancellable, Clock, Runtime
 
-KIn_contra = TypeVar("KIn_contra", contravariant=True)
-VIn_contra = TypeVar("VIn_contra", contravariant=True)
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-class Processor(Protocol[KIn_contra, VIn_contra]):
+class Processor(Protocol[K, V]):
     """One is made for each task. `init(context)` and `close()` are called if there (H2).
 
     A supplier (the class, or a function) may have `stores()`, which gives the specs of stores it brings (H13).
     """
 
-    def process(self, record: Record[KIn_contra, VIn_contra], /) -> None: ...
+    def process(self, record: Record[K, V], /) -> None: ...
 
 
-class FixedKeyProcessor(Protocol[KIn_contra, VIn_contra]):
+class FixedKeyProcessor(Protocol[K, V]):
     """As Processor, for `process_values`: it cannot change the key (B16)."""
 
-    def process(self, record: FixedKeyRecord[KIn_contra, VIn_contra], /) -> None: ...
+    def process(self, record: FixedKeyRecord[K, V], /) -> None: ...
 
 
 class ProcessorContext:
@@ -146,4 +146,3 @@ def provided_stores(supplier: Any) -> Iterable[StoreSpec]:
     """The stores a supplier brings along, if it says so (H13)."""
     provide = getattr(supplier, "stores", None)
     return provide() if callable(provide) else ()
-

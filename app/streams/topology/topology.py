@@ -11,7 +11,16 @@ from app.streams.config import Extractor, StreamsConfig
 from app.streams.errors import TopologyError
 from app.streams.stores.specs import StoreSpec
 from app.streams.topology.names import name_fault
-from app.streams.topology.nodes import Node, Operator, Partitioner, ProcessorNode, Reset, SinkNode, SourceNode, TopicNamer
+from app.streams.topology.nodes import (
+    Node,
+    Operator,
+    Partitioner,
+    ProcessorNode,
+    Reset,
+    SinkNode,
+    SourceNode,
+    TopicNamer,
+)
 from app.streams.topology.processor import Process, Processor, provided_stores
 
 if TYPE_CHECKING:
@@ -73,7 +82,9 @@ class Topology:
             self.add_store(spec, name)
         return self
 
-    def add_operator(self, name: str, operator: Operator, parents: Sequence[str], stores: Iterable[str] = ()) -> Topology:
+    def add_operator(
+        self, name: str, operator: Operator, parents: Sequence[str], stores: Iterable[str] = ()
+    ) -> Topology:
         """A node of the DSL; `stores` are names of stores added before."""
         self.add_node(ProcessorNode(name, tuple(parents), operator))
         return self.connect(name, *stores)

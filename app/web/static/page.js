@@ -19,7 +19,7 @@ function shown(value) {
 function write(element, text) {
   if (element.textContent === text) return;
   element.textContent = text;
-  if (element.tagName === "OUTPUT" && !still.matches) element.animate([{ opacity: 0.35 }, { opacity: 1 }], 300);
+  if (element.tagName === "OUTPUT" && !still.matches) element.animate([{ opacity: 0.55 }, { opacity: 1 }], 300);
 }
 
 // The path of a fact: "broker.address".

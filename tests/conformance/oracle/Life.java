@@ -155,7 +155,9 @@ final class Life implements AutoCloseable {
 
     private void restore(final ProcessorStateManager state) {
         for (final TopicPartition changelog : state.changelogOffsets().keySet()) {
-            final List<ConsumerRecord<byte[], byte[]>> rows = topics.getOrDefault(changelog.topic(), List.of());
+            // as Java's changelog reader does, which meets null keys where a source topic is the changelog
+            final List<ConsumerRecord<byte[], byte[]>> rows = topics.getOrDefault(changelog.topic(), List.of()).stream()
+                .filter(row -> row.key() != null).toList();
             Inside.call(state, "restore", Inside.call(state, "storeMetadata", changelog), rows, OptionalLong.empty());
         }
     }

@@ -92,6 +92,9 @@ final class Play {
                 play(life, event);
             } catch (final RuntimeException fatal) {
                 event.put("fails", fatal.getClass().getSimpleName());
+                if (System.getenv("ORACLE_TRACE") != null) {
+                    fatal.printStackTrace(System.out);
+                }
                 failed = true;
             }
             final ArrayNode log = CallLog.take();
