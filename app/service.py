@@ -157,6 +157,8 @@ class Service:
         for sender in self.sending:
             if not sender.client.started and not sender.producer.ended:
                 yield f"{sender.name} is not connected"
+            if sender.publisher.blocked:
+                yield f"{sender.name}: {sender.publisher.blocked}"
         for role in self.receiving:
             if not role.receiver.assigned:
                 yield f"{role.name} has not been given its partitions yet"

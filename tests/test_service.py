@@ -1,13 +1,10 @@
 """The service as a process of its own, against a real broker that comes, goes and comes back."""
 
-import http.client
 import json
 import signal
-import socket
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from kafka.admin import KafkaAdminClient
 
 from tests.brokers import BrokerUnderTest
 from tests.faults.lives import Life, Printed, living, on_topic, skipped_or_doubled
+from tests.service import free_port, get, is_ready, service, wait_until
 
 Environment = Mapping[str, str]
 BrokerOfItsOwn = Callable[[], BrokerUnderTest]
@@ -38,41 +36,6 @@ def environment(servers: str, **more: str) -> dict[str, str]:
 
 
 FAST = {"APP_A__INTERVAL": "0.01", "APP_B__INTERVAL": "0.02"}
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def get(port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    with closing(connection):
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-
-
-def wait_until(what: str, holds: Callable[[], bool], within: float = 60.0) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        time.sleep(0.05)
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return get(port, "/readyz")[0] == 200
-    except OSError:
-        return False
-
-
-@contextmanager
-def service(folder: Path, settings: Environment) -> Iterator[tuple[Life, int]]:
-    port = free_port()
-    with living(folder, {**settings, "APP_HTTP__PORT": str(port)}) as life:
-        yield life, port
 
 
 @pytest.mark.filterwarnings("ignore:value_deserializer does not implement:DeprecationWarning")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.errors import BrokerUnavailable
+from app.kafka.confirming import confirmed
 from app.kafka.failures import describe, fatal
 from app.kafka.reopening import Reopening
 from app.numbers import Rejected
@@ -132,12 +133,17 @@ class DeadLetters:
                 batch.append(key=letter.key, value=letter.value, timestamp=letter.timestamp, headers=letter.headers)
             batch.close()
             sent.append(await producer.send_batch(batch, self._topic, partition=group[0].partition % partitions))
-        outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        outcomes = await confirmed(sent, self._slow)
         left: list[Letter] = []
         waiting_for: KafkaError | None = None
         for group, outcome in zip(groups, outcomes, strict=True):
             if isinstance(outcome, MessageSizeTooLargeError):
-                left.extend(self._smaller(letter) for letter in group)
+                smaller = [shrink(letter) for letter in group]
+                left.extend(smaller)
+                if smaller == group:
+                    waiting_for = MessageSizeTooLargeError(f"not even {KEPT} bytes; raise its max.message.bytes")
+                else:
+                    log.warning("too large for %s: digest and first %d bytes are kept", self._topic, KEPT)
             elif isinstance(outcome, KafkaError):
                 left.extend(group)
                 waiting_for = outcome
@@ -148,12 +154,10 @@ class DeadLetters:
             await self._client.close()
         return left, waiting_for
 
-    def _smaller(self, letter: Letter) -> Letter:
-        smaller = shrink(letter)
-        if smaller == letter:
-            raise MessageSizeTooLargeError(f"{self._topic} takes less than {KEPT} bytes; raise its max.message.bytes")
-        log.warning("a dead letter is too large for %s: its digest and first %d bytes are kept", self._topic, KEPT)
-        return smaller
+    def _slow(self, seconds: float) -> None:
+        if not self.blocked:
+            log.warning("dead letters are not confirmed by %s; C waits for them", self._topic)
+        self.blocked = f"dead letters are not confirmed by {self._topic} for {seconds:.0f} s"
 
 
 def batches(letters: Sequence[Letter], partitions: int) -> list[list[Letter]]:

@@ -12,6 +12,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from app.errors import BrokerUnavailable
+from app.kafka.confirming import confirmed
 from app.kafka.failures import describe, fatal
 from app.kafka.reopening import Reopening
 from app.numbers import encode
@@ -39,6 +40,8 @@ class Publisher:
         self._client = client
         self._limit = 5_000
         self.failures = 0
+        self.blocked = ""
+        """Why nothing is confirmed, or empty."""
 
     async def publish(self, numbers: Sequence[int]) -> None:
         """Returns when the broker has confirmed all of them, in order. Raises NoPermission."""
@@ -68,7 +71,14 @@ class Publisher:
         partitions = sorted(await producer.partitions_for(publication.topic))
         partition = DefaultPartitioner()(key, partitions, partitions)
         batch = self._batch(producer, key, numbers)
-        await (await producer.send_batch(batch, publication.topic, partition=partition))
+        future = await producer.send_batch(batch, publication.topic, partition=partition)
+        (outcome,) = await confirmed([future], self._slow)
+        self.blocked = ""
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    def _slow(self, seconds: float) -> None:
+        self.blocked = f"no number was confirmed for {seconds:.0f} s"
 
     def _batch(self, producer: AIOKafkaProducer, key: bytes, numbers: Sequence[int]) -> BatchBuilder:
         batch = producer.create_batch()

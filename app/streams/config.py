@@ -104,7 +104,7 @@ def skip(_error: ErrorContext, _cause: BaseException, dead_letters: tuple[Row, .
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsConfig:
-    """Times in ms, sizes in bytes. Defaults are Java's, but for `cache_bytes`: this engine dedups the changelog instead."""
+    """Times in ms, sizes in bytes. Defaults are Java's but for `cache_bytes`: the changelog is deduplicated instead."""
 
     application_id: str = "app"  # application.id
     optimization: frozenset[Optimization] = frozenset()  # topology.optimization

@@ -8,7 +8,7 @@ StreamsError
 │   ├── TimestampError         its timestamp, or the function that extracts one
 │   └── ProductionError        what was to be produced from it could not be serialized or sent to a topic
 ├── InvalidTimestamp       a timestamp extractor refused the record
-├── StoreRefused           an argument or an operation a store does not take (Java: IllegalArgument, UnsupportedOperation)
+├── StoreRefused           an argument or operation a store does not take (IllegalArgument, UnsupportedOperation)
 ├── BufferFull             a suppress buffer that must not lose rows is full
 └── TaskMisused            the caller broke the protocol of a task (a commit while one is under way, …)
 """

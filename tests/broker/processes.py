@@ -1,6 +1,7 @@
 """`python -m app broker` as processes to end in every way, and what can be seen of them from outside."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,7 @@ class User:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.terminate()
+            self.process.send_signal(signal.SIGCONT)
         self.process.wait(DEADLINE_S)
         if self.process.stdout is not None:
             self.process.stdout.close()
@@ -76,9 +78,9 @@ class User:
         assert line, self.errors()
         return line
 
-    def end(self, signal: int) -> int:
+    def end(self, number: int) -> int:
         """The exit status."""
-        self.process.send_signal(signal)
+        self.process.send_signal(number)
         return self.process.wait(DEADLINE_S)
 
     def errors(self) -> str:

@@ -59,7 +59,13 @@ def test_whatever_is_killed_nothing_is_left_and_the_rest_recovers(home: Path) ->
         assert answers(address)
 
         second = jvm(home)
+        user.process.send_signal(signal.SIGSTOP)
         guardian.kill()
+        guardian.wait(10)
+        # As long as it lives, the JVM keeps others from starting a second one on its data.
+        assert second.is_running()
+        assert not is_unused(home)
+        user.process.send_signal(signal.SIGCONT)
         until(lambda: user.errors().count("Apache Kafka is back at") == 2)
         assert "the watcher of Apache Kafka was killed" in user.errors()
         assert not second.is_running()

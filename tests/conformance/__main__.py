@@ -41,7 +41,7 @@ def failure(scenario: dict[str, Any], *, verbose: bool) -> str | None:
         return f"{found.where}\n    expected {_short(found.expected)}\n    got      {_short(found.got)}"
     except UnknownName as found:
         return f"not known to this interpreter: {found}"
-    except Exception as cause:
+    except Exception as cause:  # noqa: BLE001  # told as a failure of this scenario
         told = traceback.format_exc() if verbose else f"{type(cause).__name__}: {cause}"
         return f"an error of the replay itself: {told}"
     return None

@@ -37,8 +37,6 @@ class Builder:
         self.names = Names()
         self.graph = Graph()
         self.faults: list[str] = []
-        # Topics and stores whose names were generated (J3).
-        self.generated: list[str] = []
 
     def stream(
         self,
@@ -62,7 +60,7 @@ class Builder:
         node = self.graph.add(StreamSource(node_name, write_source(source), source=source))
         return Stream(self, node, key=key, value=value, sources=frozenset([node_name]))
 
-    def table(
+    def table(  # noqa: PLR0913  # one keyword per option of Java's Consumed
         self,
         topic: str,
         materialized: Materialized[K, V] | None = None,
@@ -73,7 +71,7 @@ class Builder:
         reset: Reset | int | None = None,
         name: str | None = None,
     ) -> Table[K, V]:
-        """A changelog topic as a table: a null value deletes (E1). Kept in a store only where that is needed or asked for."""
+        """A changelog topic as a table: a null value deletes (E1). In a store only where that is needed or asked for."""
         keeping, source_name, table_name = self._table_names(topic, materialized, key, value, name)
         source = SourceNode(source_name, (topic,), None, keeping.key, keeping.value, extractor, reset)
         origin = SourceOrigin(keeping.name, materialized=keeping.queryable)
@@ -117,7 +115,7 @@ class Builder:
         self.graph.add(GraphNode(spec.name, lambda topology, _parents: _ignore(topology.add_store(spec))))
         return self
 
-    def add_global_store(
+    def add_global_store(  # noqa: PLR0913  # one keyword per option of Java's Consumed
         self,
         spec: StoreSpec,
         topic: str,
@@ -144,7 +142,6 @@ class Builder:
         topology = Topology(self.config)
         for fault in self.faults + merge_duplicate_sources(self.graph):
             topology.fault(fault)
-        topology.generated_resources += self.generated
         if self.config.optimizes(Optimization.REUSE_SOURCE_TOPICS):
             reuse_source_topics(self.graph, topology)
         optimize(self.graph, self.names, self.config)

@@ -80,7 +80,6 @@ class GroupedStream(Generic[K, V]):
         made = self.stream.new_repartition(self.name or store, self.key, self.value)
         if self._shared is None or self.name is None:
             self._shared = made
-            self.stream.note_generated(made, self.name)
             self.builder.graph.add(made, self.stream.node)
         return self._shared, frozenset([self._shared.name])
 

@@ -80,7 +80,7 @@ class Joined(Generic[K, V, V2]):
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """A `Materialized` with all its gaps filled: name, serdes. What the write of a graph node makes a store spec from."""
+    """A `Materialized` with its gaps filled: what the write of a graph node makes a store spec from."""
 
     name: str
     queryable: bool

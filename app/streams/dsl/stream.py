@@ -182,7 +182,6 @@ class Stream(StreamJoins[K, V]):
             self.builder.faults.append(f"repartition {prefix} cannot have {partitions} partitions")
         node = new_repartition(self.builder.names, prefix, key, value or self.value)
         node.optimizable, node.partitions, node.partitioner = False, partitions, partitioner
-        self.note_generated(node, name)
         self.builder.graph.add(node, self.node)
         return Stream(self.builder, node, sources=frozenset([node.name]), key=key, value=value or self.value)
 
@@ -194,7 +193,7 @@ class Stream(StreamJoins[K, V]):
         keeping = self.builder.keeping(materialized, "KSTREAM-TOTABLE-", key=self.key, value=self.value)
         parent, sources = self.node, self.sources
         if self.rekeyed:
-            parent = self.repartitioned(table_name, keeping.key, keeping.value, named=name is not None)
+            parent = self.repartitioned(table_name, keeping.key, keeping.value)
             sources = frozenset([parent.name])
         origin = SourceOrigin(keeping.name, materialized=keeping.queryable)
 
@@ -207,7 +206,7 @@ class Stream(StreamJoins[K, V]):
     def group_by_key(
         self, *, name: str | None = None, key: Serde[K] | None = None, value: Serde[V] | None = None
     ) -> GroupedStream[K, V]:
-        """By the key it has; repartitions only if a step above changed keys (C1). Any option given: no serde is inherited."""
+        """By the key it has; repartitions only if a step above changed keys (C1). With any option no serde is inherited."""
         inherits = name is None and key is None and value is None
         return self.builder.new_group(self, self.key if inherits else key, self.value if inherits else value, name)
 
@@ -243,22 +242,15 @@ class Stream(StreamJoins[K, V]):
 
     # for the other files of the DSL
 
-    def repartitioned(
-        self, prefix: str, key: Serde[Any] | None, value: Serde[Any] | None, *, named: bool
-    ) -> Repartition:
+    def repartitioned(self, prefix: str, key: Serde[Any] | None, value: Serde[Any] | None) -> Repartition:
         """An internal topic below this stream, for a step that needs keys in place."""
         node = self.new_repartition(prefix, key, value)
-        self.note_generated(node, prefix if named else None)
         self.builder.graph.add(node, self.node)
         return node
 
     def new_repartition(self, prefix: str, key: Serde[Any] | None, value: Serde[Any] | None) -> Repartition:
         """The same, burning its indices, but not yet in the graph."""
         return new_repartition(self.builder.names, prefix, key, value)
-
-    def note_generated(self, node: Repartition, name: str | None) -> None:
-        if name is None:
-            self.builder.generated.append(f"repartition topic {node.names.topic}")
 
     def _same(self, prefix: str, name: str | None, operator: Operator) -> Stream[K, V]:
         return self._stream(self._below(prefix, name, operator))

@@ -32,7 +32,7 @@ V2 = TypeVar("V2")
 class Table(TableJoins[K, V], TableGroups[K, V], TableSuppression[K, V]):
     """origin: how it comes about. keeping: how it is, or would be, kept in a store."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # made by the DSL only
         self,
         builder: Builder,
         node: GraphNode,

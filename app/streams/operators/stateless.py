@@ -139,12 +139,12 @@ class Branch:
         default = ends_here if self.default is None else children.get(self.default, ends_here)
 
         def step(key: Any, value: Any) -> None:
+            chosen = default
             for predicate, child in branches:
                 if predicate(key, value):
+                    chosen = child
                     break
-            else:
-                child = default
-            child(key, value)
+            chosen(key, value)
 
         return step
 

@@ -60,7 +60,8 @@ class SessionView(Generic[K, V]):
         return None if entry is None else entry[0]
 
     def find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
-        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start)."""
+        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start); in memory, the latest start of
+        an end comes first."""
         return (
             (Windowed(key, start, end), value)
             for start, end, value in self.find_row(self._serialize_key(key), earliest_end, latest_start)
@@ -83,6 +84,8 @@ class SessionView(Generic[K, V]):
                 end, start = unpack(row, len(row) - SUFFIX)
                 if start <= latest_start:
                     found.append((start, end, entry[0]))
+        if not self._spec.persistent:
+            found.sort(key=_by_end_latest_start)
         return found
 
     def find_sessions_of_keys(
@@ -179,21 +182,30 @@ class SessionView(Generic[K, V]):
             yield Windowed(deserialize(row[PREFIX:-SUFFIX]), start, end), entry[0]
 
 
+def _by_end_latest_start(session: tuple[int, int, Any]) -> tuple[int, int]:
+    return session[1], -session[0]
+
+
 def _by_end_key(row: tuple[bytes, Entry]) -> tuple[bytes, bytes, bytes]:
-    """The order of Java's in-memory store: end, key, start."""
+    """The order of Java's in-memory store: end, key, and the latest start first."""
     key = row[0]
-    return key[-SUFFIX:-8], key[PREFIX:-SUFFIX], key[-8:]
+    return key[-SUFFIX:-8], key[PREFIX:-SUFFIX], _inverted(key[-8:])
+
+
+def _inverted(time: bytes) -> bytes:
+    """Sorts the other way round."""
+    return bytes(byte ^ 0xFF for byte in time)
 
 
 def _index_row(row: bytes, persistent: bool) -> bytes:
-    """segment's index ‖ end ‖ start ‖ key, or ‖ end ‖ key ‖ start: the order of a scan by end."""
+    """segment's index ‖ end ‖ start ‖ key, or ‖ end ‖ key ‖ inverted start: the order of a scan by end."""
     index, key, end, start = time_index(row[:PREFIX]), row[PREFIX:-SUFFIX], row[-SUFFIX:-8], row[-8:]
-    return index + end + start + key if persistent else index + end + key + start
+    return index + end + start + key if persistent else index + end + key + _inverted(start)
 
 
 def _indexed_row(segment: bytes, found: bytes, persistent: bool) -> bytes:
     end = found[8:16]
-    return segment + (found[24:] + end + found[16:24] if persistent else found[16:-8] + end + found[-8:])
+    return segment + (found[24:] + end + found[16:24] if persistent else found[16:-8] + end + _inverted(found[-8:]))
 
 
 class SessionStore(SessionView[K, V]):

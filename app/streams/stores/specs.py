@@ -56,7 +56,7 @@ class LruSpec(StoreSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSpec(StoreSpec):
-    """Window store (I3, I4). retention and size in ms; `retain_duplicates` keeps every put under its own number (joins)."""
+    """Window store (I3, I4). retention and size in ms; `retain_duplicates` numbers every put (joins)."""
 
     cacheable: ClassVar[bool] = True
 

@@ -28,13 +28,18 @@ _ABOVE_ALL: Final = b"\xff" * SUFFIX
 
 
 class _Tombstone:
-    """The value of a version that says that the key had none."""
+    """The value of a version that says that the key had none. data: what it is in the base."""
 
-    def __repr__(self) -> str:
-        return "deleted"
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
 
-_DELETED: Final = _Tombstone()
+# Which of the two it was when it came decides what a later deletion of the version behind it leaves (see _insert).
+_DELETED: Final = _Tombstone(b"\x00")
+_DELETED_BETWEEN: Final = _Tombstone(b"\x02")
+_VALUE: Final = b"\x01"
 
 
 class VersionedRecord(NamedTuple, Generic[V]):
@@ -107,7 +112,7 @@ def _valid_from(row: bytes) -> int:
 
 
 def _record(found: tuple[bytes, Entry] | None) -> VersionedRecord[Any] | None:
-    if found is None or found[1][0] is _DELETED:
+    if found is None or isinstance(found[1][0], _Tombstone):
         return None
     return VersionedRecord(found[1][0], _valid_from(found[0]))
 
@@ -180,7 +185,7 @@ class VersionedStore(VersionedView[K, V]):
             if value is None:
                 writes.append((row, None))
             else:
-                writes.append((row, b"\x00" if value is _DELETED else b"\x01" + serialize(value)))
+                writes.append((row, value.data if isinstance(value, _Tombstone) else _VALUE + serialize(value)))
         log, self._log = self._log, []
         return log
 
@@ -192,7 +197,7 @@ class VersionedStore(VersionedView[K, V]):
         deserialize = self._overlay.decode
         for key, value, timestamp, _ in rows:
             if key is not None and timestamp >= self._history.start():
-                self._insert(key, None if value is None else deserialize(b"\x01" + value)[0], timestamp)
+                self._insert(key, None if value is None else deserialize(_VALUE + value)[0], timestamp)
         self.seal()
         self.applied(position)
 
@@ -205,7 +210,14 @@ class VersionedStore(VersionedView[K, V]):
             history.stream_time = timestamp
             self._forget()
         later = self._rows.first(key, _TIMESTAMP.pack(timestamp + 1), _ABOVE_ALL)
-        self._overlay.put(key + _TIMESTAMP.pack(timestamp), (_DELETED if value is None else value,))
+        row = key + _TIMESTAMP.pack(timestamp)
+        if later is None and value is None and self._leaves_no_trace(key, row):
+            self._overlay.put(row, (None,))
+            return VALID_TO_UNDEFINED
+        if value is None:
+            self._overlay.put(row, (_DELETED if later is None else _DELETED_BETWEEN,))
+        else:
+            self._overlay.put(row, (value,))
         # The version before this one is valid until now; a deletion is of no use once the history starts later.
         self._supersede(key, timestamp)
         if later is None:
@@ -213,6 +225,17 @@ class VersionedStore(VersionedView[K, V]):
         valid_to = _valid_from(later[0])
         self._supersede(key, valid_to)
         return valid_to
+
+    def _leaves_no_trace(self, key: bytes, row: bytes) -> bool:
+        """Whether deleting the latest version at its own timestamp makes it as if it had never been.
+
+        So it is in Java's store, which notes the deletion as the end of the version before, where there is one.
+        """
+        latest = self._overlay.get(row)
+        if latest is None or isinstance(latest[0], _Tombstone):
+            return False
+        before = self._rows.first(key, _EARLIEST, row[-SUFFIX:], reverse=True)
+        return before is None or before[1][0] is _DELETED
 
     def _supersede(self, key: bytes, valid_to: int) -> None:
         self._superseded.setdefault(valid_to // self._interval, {})[key] = None
@@ -231,7 +254,7 @@ class VersionedStore(VersionedView[K, V]):
         for at, (row, entry) in enumerate(rows):
             is_latest = at + 1 == len(rows)
             valid_to = _valid_from(row) if is_latest else _valid_from(rows[at + 1][0])
-            if valid_to > start or (is_latest and entry[0] is not _DELETED):
+            if valid_to > start or (is_latest and not isinstance(entry[0], _Tombstone)):
                 return
             self._overlay.put(row, (None,))
 
@@ -260,4 +283,9 @@ def default_segment_interval(history: int) -> int:
 
 
 def _decoder(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Entry]:
-    return lambda data: (_DELETED if data[0] == 0 else deserialize(data[1:]),)
+    tombstones = {each.data: (each,) for each in (_DELETED, _DELETED_BETWEEN)}
+
+    def decode(data: bytes) -> Entry:
+        return (deserialize(data[1:]),) if data[:1] == _VALUE else tombstones[data]
+
+    return decode

@@ -1,4 +1,4 @@
-"""What happens to a record that cannot be handled: the handlers are asked, dead letters sent, the rest raised (N1-N6)."""
+"""A record that cannot be handled: the handlers are asked, dead letters sent, the rest raised (N1-N6)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Failures:
                 step(key, value)
             except RecordError:
                 raise
-            except Exception as cause:
+            except Exception as cause:  # noqa: BLE001  # user code; the handler judges
                 ctx.timestamp, ctx.headers = timestamp, headers
                 judge(node, cause)
 

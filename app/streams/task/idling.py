@@ -8,7 +8,7 @@ from app.streams.task.queue import PartitionQueue
 
 
 def may_process(queues: Iterable[PartitionQueue], max_idle: int, now: int) -> bool:
-    """max_idle in ms: -1 never wait; 0 wait for what is known, or may be, on the broker; more: wait that long besides."""
+    """max_idle in ms: -1 never wait; 0 wait for what is, or may be, on the broker; more: wait that long besides."""
     if max_idle < 0:
         return True
     go = True

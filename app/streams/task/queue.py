@@ -114,7 +114,7 @@ class PartitionQueue:
             try:
                 key = None if raw_key is None else self.decode_key(raw_key)
                 value = None if raw_value is None else self.decode_value(raw_value)
-            except Exception as cause:
+            except Exception as cause:  # noqa: BLE001  # any serde; the handler judges
                 self._failures.undecodable(topic, self, inbound, cause)
                 continue
             timestamp = self.timestamp_of(topic, inbound, key, value)

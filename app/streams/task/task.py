@@ -24,6 +24,7 @@ from app.streams.task.idling import may_process
 from app.streams.task.open import Bases, open_queues, open_stores
 from app.streams.task.punctuation import Punctuator, Punctuators
 from app.streams.task.queue import PartitionQueue
+from app.streams.task.read_only import ReadOnlyStore
 from app.streams.topology.runtime import Clock, TaskParts
 from app.streams.topology.subtopologies import Subtopology
 from app.streams.topology.topology import Topology
@@ -67,7 +68,7 @@ class Task:
         self.queues: dict[TopicPartition, PartitionQueue] = {}
         self._order: list[PartitionQueue] = []
         self._partitions = partitions
-        self._global_stores = global_stores if global_stores is not None else {}
+        self._global_stores = {name: ReadOnlyStore(store) for name, store in (global_stores or {}).items()}
         self._metadata: dict[str, int] = {}
         self._stream_clock = Punctuators()
         self._wall_clock = Punctuators()
@@ -297,7 +298,7 @@ class Task:
             try:
                 key = None if raw_key is None else decode_key(raw_key)
                 value = None if raw_value is None else decode_value(raw_value)
-            except Exception as cause:
+            except Exception as cause:  # noqa: BLE001  # any serde; the handler judges
                 failures.undecodable(queue.topic, queue, inbound, cause)
                 continue
             if extractor is not None or timestamp < 0:
@@ -346,7 +347,7 @@ class Task:
             punctuator.punctuate(time)
         except RecordError:
             raise
-        except Exception as cause:
+        except Exception as cause:  # noqa: BLE001  # user code; the handler judges
             self._failures.unprocessable(punctuator.node, cause)
 
     def _request_commit(self) -> None:

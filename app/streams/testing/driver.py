@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from app.streams.config import Verdict
 from app.streams.model import Commit, Headers, Inbound, Offset, Row, TaskId, TopicPartition
@@ -78,7 +78,7 @@ class Driver:
         self._readers: dict[TopicPartition, Task] = {}
         self._open()
 
-    def __enter__(self) -> Driver:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

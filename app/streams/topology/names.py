@@ -6,6 +6,7 @@ import re
 
 LEGAL = re.compile(r"[a-zA-Z0-9._-]+")
 GENERATED = re.compile(r"KSTREAM.*-[0-9]{10}")
+GENERATED_PART = re.compile(r"(KSTREAM|KTABLE)-[A-Z-]+-[0-9]{10}|STATE-STORE-[0-9]{10}")
 LONGEST = 249
 
 
@@ -34,6 +35,11 @@ class Names:
 def is_generated(name: str) -> bool:
     """Whether a repartition prefix looks generated, so that its three nodes get generated names as well."""
     return GENERATED.fullmatch(name) is not None
+
+
+def has_generated_part(name: str) -> bool:
+    """Whether a store or internal topic would be renamed by one more operator above it (J3)."""
+    return GENERATED_PART.search(name) is not None
 
 
 def name_fault(kind: str, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What the cluster must hold before tasks run: internal topics with partitions and settings, and the tasks (J4, J10)."""
+"""What a cluster must hold before tasks run: internal topics with partitions and settings, and the tasks (J4, J10)."""
 
 from __future__ import annotations
 

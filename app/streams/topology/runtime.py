@@ -37,7 +37,7 @@ class TaskParts:
     metadata: dict[str, int]
     # How many partitions a topic has; None if unknown.
     partitions: Callable[[str], int | None]
-    # (node, clock, start or None, interval, callback)
+    # Given the node, the clock, a start or None, the interval in ms and the callback.
     schedule: Callable[[str, Clock, int | None, int, Callable[[int], None]], Cancellable]
     request_commit: Callable[[], None]
     on_close: Callable[[Callable[[], None]], None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.streams.config import Extractor, StreamsConfig
 from app.streams.errors import TopologyError
 from app.streams.stores.specs import StoreSpec
-from app.streams.topology.names import name_fault
+from app.streams.topology.names import has_generated_part, name_fault
 from app.streams.topology.nodes import (
     Node,
     Operator,
@@ -56,7 +56,6 @@ class Topology:
         self.globals: dict[str, GlobalStore] = {}
         self.internal: dict[str, InternalTopic] = {}
         self.copartitioned: list[frozenset[str]] = []
-        self.generated_resources: list[str] = []
         self._faults: list[str] = []
 
     # nodes
@@ -188,8 +187,10 @@ class Topology:
         faults = list(self._faults)
         if not any(isinstance(node, SourceNode) for node in self.nodes.values()):
             faults.append("the topology reads no topic")
-        if self.config.explicit_names and self.generated_resources:
-            faults.append("these stores and topics need explicit names: " + ", ".join(self.generated_resources))
+        if self.config.explicit_names:
+            named = [name for name in [*self.stores, *self.internal] if has_generated_part(name)]
+            if named:
+                faults.append("these stores and internal topics need names of their own: " + ", ".join(named))
         if faults:
             raise TopologyError(faults)
         return self

@@ -1,4 +1,4 @@
-"""Kinds of windows as values. All times in ms; a window belongs to a key. Without grace nothing late is accepted (D3)."""
+"""Kinds of windows as values. Times in ms; a window belongs to a key. Without grace nothing late is accepted (D3)."""
 
 from __future__ import annotations
 

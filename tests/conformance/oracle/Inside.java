@@ -71,6 +71,9 @@ final class Inside {
             if (thrown.getCause() instanceof RuntimeException cause) {
                 throw cause;
             }
+            if (thrown.getCause() instanceof Error cause) {
+                throw cause;
+            }
             throw new IllegalStateException(thrown.getCause());
         } catch (final IllegalAccessException denied) {
             throw new IllegalStateException(denied);

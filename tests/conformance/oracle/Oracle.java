@@ -70,7 +70,7 @@ public final class Oracle {
                 throw new IllegalStateException("the outcome depends on how ties are broken");
             }
             return answer.put("order", "topic");
-        } catch (final IOException | RuntimeException broken) {
+        } catch (final IOException | RuntimeException | OutOfMemoryError broken) {
             failures.incrementAndGet();
             System.out.printf("FAILED %s: %s%n", name, broken);
             if (System.getenv("ORACLE_TRACE") != null) {

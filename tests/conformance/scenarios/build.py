@@ -1,5 +1,6 @@
-"""Building blocks of scenarios: steps, events and the scenario around them, in the vocabulary of the vectors' format."""
+"""Building blocks of scenarios: steps, events and the scenario around them, in the words of the vectors' format."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -73,3 +74,9 @@ def scenario(name: str, features: str, about: str, steps: Steps, events: list[Js
     if config:
         head["config"] = config
     return head | {"topology": steps.rows, "events": events}
+
+
+def prefixed(prefix: str, rows: Iterable[Json]) -> Iterator[Json]:
+    """The same scenarios under names that begin with the prefix."""
+    for row in rows:
+        yield row | {"name": f"{prefix}-{row['name']}"}

@@ -179,6 +179,6 @@ FAMILIES: dict[str, Family] = {
     "suppress-final": Family("G2 G3 G5", "final results of random windows", final_results),
     "suppress-limit": Family("G1 G3 G4", "a random table held back", time_limits),
     "suppress-buffer": Family("G6 G3", "a random table held back in a small buffer", buffers),
-    "tables": Family("E1 E2 E4 E5 E6 E8", "random chains of table operators", tables),
+    "table-chains": Family("E1 E2 E4 E5 E6 E8", "random chains of table operators", tables),
     "cache": Family("K2 K3 K4 K5", "random updates through a cache", cached),
 }  # fmt: skip

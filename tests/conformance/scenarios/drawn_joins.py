@@ -46,7 +46,7 @@ def lookups(kind: str) -> Callable[[Draw, int], Plan]:
         s = t.stream("left")
         s = t("map", s, fn="identity") if draw.chance(20) else s
         for name, op in (("inner", "join"), ("left", "left_join")):
-            t.to(t(op, s, other=table, joiner="concat", **SERDES), name)
+            t.to(t(op, s, other=table, joiner="concat", **SERDES), f"out-{name}")
         return Plan(t, Mix(topics=BOTH, restarts=seed % 3 == 0, null_key=5), stores(seed))
 
     return build

@@ -140,7 +140,7 @@ FAMILIES: dict[str, Family] = {
     "session-commands": Family("I5 I11 I12", "random commands on a session store", commands("session", session_command, retention)),
     "versioned-commands": Family("I6 I7 I11", "random commands on a versioned store",
                                  commands("versioned", versioned_command, lambda draw: {"history": draw.pick((20, 60, 1000, 100_000))})),
-    "processors": Family("H12 I1 I2", "count_in, dedup, store_put and lookup on stores of every kind", processors),
+    "stateful-processors": Family("H12 I1 I2", "count_in, dedup, store_put and lookup on stores of every kind", processors),
     "punctuators": Family("H7 H8 H9 H10", "a punctuator under random records and wall-clock steps", punctuators),
     "optimized": Family("J6 J7 J8", "the optimizer's topologies under random records", optimized),
     "routes": Family("B3 B4 B5 B7", "random rows of stateless operators", routes),

@@ -38,7 +38,7 @@ def reading() -> Iterator[Json]:
             else:
                 t.emit(t("count", t("group_by", t.stream("in", "long"), fn=["value_mod", 2])), "out", "long")
             events = until_death(READING, 1, fields["handler"])
-            yield scenario(f"bad-value-{shape}-{name}", "N1 N4 N9 A4", f"{about}: bytes that are no long", t, events, **config)
+            yield scenario(f"bad-value-{shape}-{name}", "N1 N4 N6 N9 A4", f"{about}: bytes that are no long", t, events, **config)
         t = Steps()
         t.to(t("stream", topics=["in"], key="long", value="string"), key="long")
         events = [event("in", 1, "x", 1), event("in", {"hex": "616263"}, "y", 2), event("in", 2, "z", 3)]
@@ -79,7 +79,7 @@ def raising() -> Iterator[Json]:
                 t.to(t("map_values", "b", fn=throw), "b-out")
                 t.to("rest", "rest-out")
             events = until_death(RAISING, 1, fields["handler"])
-            yield scenario(f"raising-{shape}-{name}", "N3 N4 N9", f"{about}: a lambda that raises, {shape}", t, events, **config)
+            yield scenario(f"raising-{shape}-{name}", "N3 N4 N6 N9", f"{about}: a lambda that raises, {shape}", t, events, **config)
     t = Steps()
     p = t("process", t.stream("in"), processor=["tick_wall", 10])
     t.to(t("map_values", p, fn=["throw_if", "10:2"]))

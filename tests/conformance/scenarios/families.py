@@ -3,23 +3,58 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 
-from tests.conformance.scenarios import aggregation, processors, sources, stateless, stores, tables, windows
+from tests.conformance.scenarios import (
+    aggregation,
+    caching,
+    drawn_aggregates,
+    drawn_joins,
+    drawn_stores,
+    errors,
+    foreign_joins,
+    lookup_joins,
+    naming,
+    optimization,
+    processors,
+    restarts,
+    sources,
+    stateless,
+    stores,
+    stream_joins,
+    suppress,
+    table_joins,
+    tables,
+    windows,
+)
 from tests.conformance.scenarios.build import Json
 from tests.conformance.scenarios.java import KAFKA, SOURCES
 
 WRITTEN: dict[str, Callable[[], Iterable[Json]]] = {
     "sources": sources.scenarios,
     "stateless": stateless.scenarios,
+    "naming": naming.scenarios,
+    "optimization": optimization.scenarios,
+    "errors": errors.scenarios,
     "stores": stores.scenarios,
     "processors": processors.scenarios,
     "tables": tables.scenarios,
     "aggregation": aggregation.scenarios,
     "windows": windows.scenarios,
+    "caching": caching.scenarios,
+    "restarts": restarts.scenarios,
+    "stream-joins": stream_joins.scenarios,
+    "lookup-joins": lookup_joins.scenarios,
+    "table-joins": table_joins.scenarios,
+    "foreign-joins": foreign_joins.scenarios,
+    "suppress": suppress.scenarios,
 }
 """Vectors with every expected row."""
 
-DRAWN: dict[str, Callable[[], Iterable[Json]]] = {}
+DRAWN: dict[str, Callable[[], Iterable[Json]]] = {
+    name: partial(family.scenarios, name)
+    for name, family in (drawn_aggregates.FAMILIES | drawn_joins.FAMILIES | drawn_stores.FAMILIES).items()
+}
 """Seeded random sequences, whose vectors keep digests."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, scenario, store
+from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, prefixed, scenario, store
 
 KINDS = {"inner": "join", "left": "left_join"}
 LONG = [
@@ -91,5 +91,5 @@ def variants() -> Iterator[Json]:
 
 
 def scenarios() -> Iterator[Json]:
-    yield from cases()
-    yield from variants()
+    yield from prefixed("foreign", cases())
+    yield from prefixed("foreign", variants())

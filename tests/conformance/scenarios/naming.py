@@ -131,6 +131,10 @@ def subtopologies() -> Iterator[Json]:
     s = t("stream", pattern="x.*", key="string", value="string")
     t.emit(t("count", t("group_by_key", t("merge", s, other=t.stream("in")))), "out", "long")
     yield scenario("pattern-and-topic", "J4 J5 B1", "a pattern and a topic in one sub-topology", t, ONE)
+    t = Steps()
+    t.emit(t("count", t("group_by", t.stream("in"), fn="value")), "out", "long")
+    props = {"__internal.override.topic.prefix__": "other"}
+    yield scenario("topic-prefix", "J11", "internal topics under another name than the application's", t, ONE, props=props)
 
 
 def refused() -> Iterator[Json]:

@@ -125,6 +125,13 @@ def scenarios() -> Iterator[Json]:
             refused = shape == "cogrouped" and label in ("none", "reuse")
             about = f"{'refused: ' if refused else ''}{shape}, optimization {flag}"
             yield scenario(f"{shape}-{label}", "J6 J7 J8 B17 J1", about, t, [] if refused else events, optimization=flag)
+    for shape in ("value-changes", "process"):
+        t = Steps()
+        SHAPES[shape](t)
+        events = [row for row in ROWS if row["topic"] == "in"]
+        about = "with Java's fix that counts process and process_values as value-changing"
+        props = {"__enable.process.processValue.fix__": "true"}
+        yield scenario(f"{shape}-fixed", "B17 J8", about, t, events, optimization="all", props=props)
     for flag in ("none", "all"):
         t = Steps()
         source_tables(t)

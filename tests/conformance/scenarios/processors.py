@@ -127,12 +127,12 @@ def punctuators() -> Iterator[Json]:
         t = Steps()
         t.to(t("process", t.stream("in"), processor=tick))
         name = "-".join(str(part) for part in tick)
-        yield scenario(name, "H7 H8 H9 H10 A5", f"punctuator {name}", t, TIMES)
+        yield scenario(name, "H7 H8 H9 H10 A5 P2 P3", f"punctuator {name}", t, TIMES)
         t = Steps()
         t.to(t("process", t.stream("in"), processor=tick))
         yield scenario(
             f"{name}-restart",
-            "H7 H8 H9 A4 L1",
+            "H2 H7 H8 H9 A4 L1",
             f"punctuator {name} over a restart",
             t,
             [*TIMES[:4], RESTART, *TIMES[4:]],

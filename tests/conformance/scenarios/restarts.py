@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, scenario, store, wall
+from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, prefixed, scenario, store, wall
 from tests.conformance.scenarios.windows import SHAPES, windowed
 
 ROWS = feed(
@@ -66,7 +66,7 @@ SHAPES_OF_STATE: dict[str, tuple[Callable[[Steps], None], str]] = {
 }  # fmt: skip
 
 
-def scenarios() -> Iterator[Json]:
+def written() -> Iterator[Json]:
     second = feed("in2", ("a", "a", 10), ("k", "b", 11), ("a", None, 2), (None, "a", 40))
     for name, (build, features) in SHAPES_OF_STATE.items():
         for at in (1, 4, 7):
@@ -88,4 +88,8 @@ def scenarios() -> Iterator[Json]:
     t = Steps()
     count(t)
     events = [RESTART, *ROWS[:2], RESTART, RESTART, *ROWS[2:4], event("in", "a", "late", 0), RESTART]
-    yield scenario("restart-again-and-again", "L1", "before the first record, twice in a row, at the end", t, events)
+    yield scenario("again-and-again", "L1", "before the first record, twice in a row, at the end", t, events)
+
+
+def scenarios() -> Iterator[Json]:
+    yield from prefixed("restart", written())

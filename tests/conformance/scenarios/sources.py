@@ -87,7 +87,7 @@ def topics() -> Iterator[Json]:
         event("a", "k", "5", 30),
     ]
     yield scenario(
-        "several-topics", "B1 A4 A5 H5", "one node, three topics: offsets per topic, one stream time", t, events
+        "several-topics", "B1 A4 A5 A11 H5 P1", "one node, three topics: offsets per topic, one stream time", t, events
     )
     t = Steps()
     p = t("stream", pattern="log-[0-9]+", key="string", value="string")

@@ -143,7 +143,33 @@ def typed() -> Iterator[Json]:
     yield scenario("two-stores", "I1 I2 H12", "a plain and a timestamped store side by side", t, rows)
 
 
+def with_headers() -> Iterator[Json]:
+    """The opt-in store format that keeps headers: they ride on the changelog's records."""
+    events = [
+        event("in", "a", "x", 1, ("h", "1")), event("in", "a", "y", 12, ("h", "2"), ("i", None)), event("in", "b", "z", 3),
+        event("in", "a", None, 4, ("h", "3")), event("in", "b", "w", 30, ("h", "4")), event("in", "a", "v", 2),
+    ]  # fmt: skip
+    events = [*events, RESTART, event("in", "a", "u", 31, ("h", "5")), event("in", "b", None, 32)]
+    config = {"props": {"dsl.store.format": "headers"}}
+    t = Steps()
+    t.emit(t("map_values", t.table("in", materialized={"name": "tab", "key": "string", "value": "string"}), fn="value_upper"))
+    yield scenario("headers-table", "I10", "a table that keeps headers", t, events, **config)
+    t = Steps()
+    g = t("group_by_key", t.stream("in"))
+    t.emit(t("count", g), "counts", "long")
+    t.emit(t("aggregate", g, init="", aggregator="concat"), "aggregates")
+    yield scenario("headers-aggregates", "I10", "aggregates that keep headers", t, events, **config)
+    for kind in ("tumbling", "session"):
+        t = Steps()
+        window = {"type": "tumbling", "size": 10, "grace": 20} if kind == "tumbling" else {"type": "session", "gap": 5, "grace": 20}
+        merger = {"merger": "concat"} if kind == "session" else {}
+        w = t("windowed_by", t("group_by_key", t.stream("in")), window=window)
+        t.label(t("aggregate", w, init="", aggregator="concat", **merger))
+        yield scenario(f"headers-{kind}", "I10", f"{kind} windows that keep headers", t, events, **config)
+
+
 def scenarios() -> Iterator[Json]:
+    yield from with_headers()
     yield from makes()
     yield from duplicates()
     yield from restarts()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, scenario, store
+from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, prefixed, scenario, store
 from tests.conformance.scenarios.stream_joins import LEFT, RIGHT, STEPS
 
 KINDS = {"inner": "join", "left": "left_join", "outer": "outer_join"}
@@ -81,6 +81,6 @@ def numbers() -> Iterator[Json]:
 
 
 def scenarios() -> Iterator[Json]:
-    yield from pairs()
-    yield from chains()
-    yield from numbers()
+    yield from prefixed("table", pairs())
+    yield from prefixed("table", chains())
+    yield from prefixed("table", numbers())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.scenarios.build import RESTART, Json, Steps, feed, scenario, store
+from tests.conformance.scenarios.build import RESTART, Json, Steps, feed, scenario, store, wall
 
 TIME_ROWS = feed(
     "in",
@@ -91,7 +91,7 @@ def grid() -> Iterator[Json]:
                 value = "long" if operation == "count" else "string"
                 t.label(windowed(t, full, operation, emit), value=value)
                 name = f"{shape}-{operation}-grace-{grace}-{emit or 'default'}"
-                extra = " D14 D15" if emit else " D13"
+                extra = " D3 D14 D15" if emit else " D3 D13"
                 yield scenario(
                     name, features + extra, f"{shape} {operation}, grace {grace}, {emit or 'every update'}", t, rows
                 )
@@ -213,7 +213,18 @@ def final_results() -> Iterator[Json]:
             )
 
 
+def throttled() -> Iterator[Json]:
+    """Final results leave at most once a second of wall clock."""
+    throttle = {"__emit.interval.ms.kstreams.windowed.aggregation__": "1000"}
+    for shape, (window, rows, features) in SHAPES.items():
+        t = Steps()
+        t.label(windowed(t, window | {"grace": 2}, "reduce", "on_close"))
+        events = [item for at, row in enumerate(rows) for item in ([wall(400), row] if at % 2 else [row])]
+        yield scenario(f"{shape}-final-throttled", f"{features} D14", "emission waits for the wall clock", t, events, props=throttle)
+
+
 def scenarios() -> Iterator[Json]:
+    yield from throttled()
     yield from grid()
     yield from stores_and_names()
     yield from boundaries()
