@@ -13,6 +13,7 @@ from kafka.admin import KafkaAdminClient
 
 from tests.brokers import BrokerUnderTest
 from tests.faults.lives import Life, Printed, living, on_topic, skipped_or_doubled
+from tests.faults.outages import number_through_outages
 from tests.service import free_port, get, is_ready, service, wait_until
 
 Environment = Mapping[str, str]
@@ -233,3 +234,9 @@ def test_a_hundred_thousand_numbers_at_full_speed(kafka: str, tmp_path: Path) ->
         for name, number in json.loads(line).items():
             by_name[name].append(number)
     assert by_name == {"A": list(range(0, 100_000, 2)), "B": list(range(1, 100_000, 2))}
+
+
+def test_a_broker_that_dies_in_the_flow_costs_nothing(broker_factory: BrokerOfItsOwn, tmp_path: Path) -> None:
+    outcome = number_through_outages(broker_factory(), tmp_path, numbers=20_000, outages=1, rate=2_000)
+    assert outcome.faults == []
+    assert outcome.numbers == 20_000

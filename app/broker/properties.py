@@ -106,7 +106,7 @@ def jvm_command(java: Path, jars: tuple[Path, ...], heap_mb: int, home: Path, ex
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # ready a second earlier; a benchmark wants it off
         "-XX:+ExitOnOutOfMemoryError",  # a broker without memory answers nobody; a new one does
-        # Nothing of it outside its home, whatever kills it: no hsperfdata, no unpacked libraries in /tmp.
+        # Nothing of it outside its home, whatever kills it: no hsperfdata, no unpacked libraries elsewhere.
         "-XX:-UsePerfData",
         "-XX:ErrorFile=jvm-crash.log",
         "-Djava.io.tmpdir=tmp",

@@ -1,6 +1,7 @@
 """What `ensure_topics` makes, takes as it is, and says when it may not."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -75,6 +76,18 @@ async def test_what_is_there_is_used_and_said(server: str) -> None:
         "has 1 partition and is used as it is; APP_KAFKA__PARTITIONS=6 is for new topics; its max.message.bytes is "
         "1000000; letters of the largest records need 1114124, or only a digest of them is kept"
     )
+
+
+async def test_what_was_done_is_logged(server: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "app.kafka.topics")
+    await create_topic(server, "logged", partitions=2)
+
+    await ensure_topics(tree("logged"), (server,))
+
+    assert [record.getMessage() for record in caplog.records if record.name == "app.kafka.topics"] == [
+        "topic logged: has 2 partitions and is used as it is; APP_KAFKA__PARTITIONS=6 is for new topics",
+        "created topic logged.dlq with 6 partitions",
+    ]
 
 
 async def test_many_at_once_make_one(server: str) -> None:

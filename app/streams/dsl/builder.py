@@ -150,8 +150,27 @@ class Builder:
 
     # for the other files of the DSL: a stream leads to tables and groups, and both back to streams
 
-    def new_table(self, node: GraphNode, origin: Origin, keeping: Keeping, sources: frozenset[str]) -> Table[Any, Any]:
-        return Table(self, node, origin, key=keeping.key, value=keeping.value, sources=sources, keeping=keeping)
+    def new_stream(
+        self, node: GraphNode, sources: frozenset[str], key: Serde[Any] | None, *, rekeyed: bool = False
+    ) -> Stream[Any, Any]:
+        """The result of a join: its values have no serde yet."""
+        return Stream(self, node, sources=sources, key=key, rekeyed=rekeyed)
+
+    def new_table(
+        self,
+        node: GraphNode,
+        origin: Origin,
+        keeping: Keeping | None,
+        sources: frozenset[str],
+        *,
+        key: Serde[Any] | None = None,
+        versioned: bool | None = None,
+    ) -> Table[Any, Any]:
+        """key: of the table, where it is not that of its store."""
+        if key is None and keeping is not None:
+            key = keeping.key
+        value = keeping.value if keeping is not None else None
+        return Table(self, node, origin, key=key, value=value, sources=sources, keeping=keeping, versioned=versioned)
 
     def new_group(
         self, stream: Stream[Any, Any], key: Serde[Any] | None, value: Serde[Any] | None, name: str | None

@@ -33,6 +33,8 @@ class GraphNode:
     merges: bool = False
     # A left or outer join that takes records without a key: repartitions above must let them pass (B14).
     relaxes_null_keys: bool = False
+    # A windowed aggregate: ms that stream time must pass a window's end before nothing can change it (G2).
+    closes_after: int | None = None
     priority: int = -1
     parents: list[GraphNode] = field(default_factory=list)
     children: list[GraphNode] = field(default_factory=list)

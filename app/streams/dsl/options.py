@@ -93,10 +93,8 @@ class Keeping:
         given = self.given
         common: dict[str, Any] = {
             "name": self.name,
-            "key": serde_or_default(self.key, config.default_key, f"keys of store {self.name}"),
-            "value": serde_or_default(
-                self.value, default_value or config.default_value, f"values of store {self.name}"
-            ),
+            "key": self.key or config.default_key,
+            "value": self.value or default_value or config.default_value,
             "persistent": persistent(given, config),
             "logging": given.logging,
             "log_config": given.log_config,
@@ -110,23 +108,6 @@ def persistent(given: Materialized[Any, Any], config: StreamsConfig) -> bool:
     return config.persistent_stores if given.persistent is None else given.persistent
 
 
-def serde_or_default(serde: Serde[Any] | None, default: Serde[Any] | None, what: str) -> Serde[Any]:
-    """The serde, else the configured default; without either the topology cannot work."""
-    if serde is not None:
-        return serde
-    if default is not None:
-        return default
-    return _Missing(what)
-
-
-class _Missing:
-    """Stands where no serde is known. A topology may be described without; the first use says what is missing."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def serializer(self, _topic: str) -> Callable[[Any], bytes]:
-        raise TypeError(f"no serde for the {self.what}: give one, or set a default in StreamsConfig")
-
-    def deserializer(self, _topic: str) -> Callable[[bytes], Any]:
-        raise TypeError(f"no serde for the {self.what}: give one, or set a default in StreamsConfig")
+def serde_or_default(serde: Serde[Any] | None, default: Serde[Any] | None) -> Any:
+    """The serde, else the configured default; None if there is neither, which the topology's check reports."""
+    return serde if serde is not None else default

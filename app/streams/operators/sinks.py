@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.streams.config import StreamsConfig
 from app.streams.context import Context
 from app.streams.errors import StreamsError
 from app.streams.hashing import partition_for
@@ -18,10 +17,9 @@ from app.streams.topology.topology import Topology
 
 def compile_sink(node: SinkNode, topology: Topology, parts: TaskParts) -> Forward:
     """The step of a sink: serialize, choose the partition if it is ours to choose, emit."""
-    key_serde = node.key if node.key is not None else _default(parts.config, parts.config.default_key, node, "key")
-    value_serde = (
-        node.value if node.value is not None else _default(parts.config, parts.config.default_value, node, "value")
-    )
+    key_serde, value_serde = node.key or parts.config.default_key, node.value or parts.config.default_value
+    if key_serde is None or value_serde is None:
+        raise AssertionError(f"a topology whose sink {node.name} has no serde is refused")
     inner = _inner(key_serde)
     if not isinstance(node.topic, str):
         return _by_record(node, key_serde, value_serde, parts)
@@ -122,9 +120,3 @@ def _by_inner_key(inner: Serde[Any]) -> Partitioner:
         return (partition_for(serialize(key.key), count),)
 
     return partition
-
-
-def _default(config: StreamsConfig, serde: Serde[Any] | None, node: SinkNode, part: str) -> Serde[Any]:
-    if serde is None:
-        raise StreamsError(f"sink {node.name} has no {part} serde, and the configuration has no default")
-    return serde

@@ -43,9 +43,7 @@ class Base(Protocol):
         """The prefixes that some row has, in order."""
         ...
 
-    def apply(
-        self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()
-    ) -> None:
+    def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
         """Drop all rows with these prefixes, write the others (None deletes) and the marks: all or nothing."""
         ...
 

@@ -48,6 +48,7 @@ class GraceBuffer:
     )
 
     kind = "grace-buffer"
+    caches = False
 
     def __init__(self, spec: GraceSpec, home: Home) -> None:
         self.spec = spec

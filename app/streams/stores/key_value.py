@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.streams.model import Row
 from app.streams.stores.base import Marks
-from app.streams.stores.overlay import Committed, Entry, Readable
+from app.streams.stores.overlay import Committed, Entry, Overlay, Readable
 from app.streams.stores.specs import KeyValueSpec, LruSpec
 from app.streams.stores.stage import Stage
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
@@ -103,6 +103,8 @@ class _KeyValueRows(KeyValueView[K, Stored]):
     __slots__ = ("_changelog", "_ctx", "_overlay", "_serialize", "_stage", "spec")
 
     kind = "key-value"
+    # Whether a record cache holds writes back and forwards them later.
+    caches = False
 
     def __init__(self, spec: KeyValueSpec | LruSpec, home: Home, timestamped: bool) -> None:
         self.spec = spec
@@ -130,6 +132,20 @@ class _KeyValueRows(KeyValueView[K, Stored]):
             return None
         shown: Stored = entry if self._timestamped else entry[0]
         return shown
+
+    @property
+    def overlay(self) -> Overlay:
+        """The rows, newest first."""
+        return self._overlay
+
+    def value_size(self, value: Any) -> int:
+        """Bytes a value takes in the store; 0 for none."""
+        if value is None:
+            return 0
+        return len(self._serialize(value)) + (_TIMESTAMP.size if self._timestamped else 0)
+
+    def key_of(self, row: bytes) -> K:
+        return self._deserialize_key(row)
 
     def committed(self) -> KeyValueView[K, Stored]:
         """What has been applied, and nothing newer."""

@@ -16,7 +16,8 @@ V = TypeVar("V")
 
 
 class LruStore(KeyValueStore[K, V]):
-    """Keeps the `capacity` keys put or got last; scans use no key. An eviction is logged as a tombstone, before the put that caused it."""
+    """Keeps the `capacity` keys put or got last; a scan uses none. An eviction is logged as a tombstone, before the put
+    that caused it."""
 
     __slots__ = ("_capacity", "_overtaken", "_recency")
 
@@ -55,7 +56,9 @@ class LruStore(KeyValueStore[K, V]):
         if not overtaken or not self._changelog.log:
             return rows
         rows = [row for row in rows if row.key not in overtaken]
-        return rows + [self._changelog.row(row, self._serialize(value), time) for row, (value, time) in overtaken.items()]
+        return rows + [
+            self._changelog.row(row, self._serialize(value), time) for row, (value, time) in overtaken.items()
+        ]
 
     def _make_room(self, row: bytes, value: V | None) -> None:
         recency = self._recency

@@ -47,9 +47,7 @@ class MemoryBase:
     def prefixes(self) -> list[bytes]:
         return self._prefixes[:]
 
-    def apply(
-        self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()
-    ) -> None:
+    def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
         for prefix in dropped:
             self._drop(prefix)
         parts, width = self._parts, self._prefix

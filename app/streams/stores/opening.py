@@ -7,6 +7,12 @@ from typing import Any, Required, TypeAlias, TypedDict, Unpack
 from app.streams.context import Context
 from app.streams.stores import session, versioned, window
 from app.streams.stores.base import Base
+from app.streams.stores.caching import (
+    CachingKeyValueStore,
+    CachingSessionStore,
+    CachingTimestampedKeyValueStore,
+    CachingWindowStore,
+)
 from app.streams.stores.grace_buffer import GraceBuffer
 from app.streams.stores.key_value import KeyValueStore, TimestampedKeyValueStore
 from app.streams.stores.lru import LruStore
@@ -75,12 +81,17 @@ def open_store(spec: StoreSpec, base: Base, ctx: Context, **place: Unpack[Place]
     home = Home(base=base, ctx=ctx, **place)
     match spec:
         case KeyValueSpec():
-            return TimestampedKeyValueStore(spec, home) if spec.timestamped else KeyValueStore(spec, home)
+            return _key_value(spec, home)
         case LruSpec():
             return LruStore(spec, home)
         case WindowSpec():
+            # Java leaves the cache out where every put has a key of its own.
+            if home.cache is not None and spec.caching and not spec.retain_duplicates:
+                return CachingWindowStore(spec, home, home.cache)
             return WindowStore(spec, home)
         case SessionSpec():
+            if home.cache is not None and spec.caching:
+                return CachingSessionStore(spec, home, home.cache)
             return SessionStore(spec, home)
         case VersionedSpec():
             return VersionedStore(spec, home)
@@ -92,3 +103,11 @@ def open_store(spec: StoreSpec, base: Base, ctx: Context, **place: Unpack[Place]
             return GraceBuffer(spec, home)
         case _:
             raise TypeError(f"{type(spec).__name__} is no kind of store")
+
+
+def _key_value(spec: KeyValueSpec, home: Home) -> AnyStore:
+    if home.cache is not None and spec.caching:
+        if spec.timestamped:
+            return CachingTimestampedKeyValueStore(spec, home, home.cache)
+        return CachingKeyValueStore(spec, home, home.cache)
+    return TimestampedKeyValueStore(spec, home) if spec.timestamped else KeyValueStore(spec, home)

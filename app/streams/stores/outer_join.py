@@ -43,6 +43,7 @@ class OuterJoinStore:
     )
 
     kind = "outer-join"
+    caches = False
 
     def __init__(self, spec: OuterJoinSpec, home: Home) -> None:
         self.spec = spec

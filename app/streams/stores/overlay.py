@@ -107,13 +107,13 @@ class Overlay:
         decode = self.decode
         committed = ((row, decode(data)) for row, data in self.base.scan(lo, hi, reverse))
         layers = [layer.scan(lo, hi, reverse) for layer in self._layers()]
-        return _merge([*layers, committed], reverse) if layers else committed
+        return merge([*layers, committed], reverse) if layers else committed
 
     def keys(self, lo: bytes, hi: bytes, reverse: bool = False) -> Iterator[bytes]:
         """Keys of rows with lo ≤ key < hi, their committed values untouched."""
         layers: list[Iterator[tuple[bytes, Entry]]] = [layer.scan(lo, hi, reverse) for layer in self._layers()]
         layers.append((row, _PRESENT) for row, _ in self.base.scan(lo, hi, reverse))
-        return (row for row, _ in _merge(layers, reverse))
+        return (row for row, _ in merge(layers, reverse))
 
     def group(self, group: bytes, lo: bytes, hi: bytes) -> Sequence[tuple[bytes, Entry]]:
         """Rows whose key is `group` and a suffix with lo ≤ suffix < hi, ascending."""
@@ -140,7 +140,7 @@ class Overlay:
                 parts.append(_entries(layer.entries, rows, reverse))
         decode = self.decode
         parts.append((row, decode(data)) for row, data in self.base.group(group, lo, hi, reverse))
-        return next(_merge(parts, reverse), None)
+        return next(merge(parts, reverse), None)
 
     def count(self) -> int:
         """Rows there are, exactly as far as the base counts exactly."""
@@ -198,7 +198,7 @@ def _entries(entries: dict[bytes, Entry], rows: list[bytes], reverse: bool) -> I
     return ((row, entries[row]) for row in (reversed(rows) if reverse else rows))
 
 
-def _merge(layers: Sequence[Iterable[tuple[bytes, Entry]]], reverse: bool) -> Iterator[tuple[bytes, Entry]]:
+def merge(layers: Sequence[Iterable[tuple[bytes, Entry]]], reverse: bool) -> Iterator[tuple[bytes, Entry]]:
     """One order of several: of equal keys the first layer's entry counts, deleted rows are left out."""
     last: bytes | None = None
     for row, entry in heapq.merge(*layers, key=_KEY, reverse=reverse):

@@ -26,10 +26,10 @@ V = TypeVar("V")
 # A row's key: segment ‖ key ‖ end ‖ start; behind the segment it is the key of the changelog.
 PREFIX: Final = 8
 SUFFIX: Final = 16
-_END_START = struct.Struct(">qq")
+END_START = struct.Struct(">qq")
 _TIME = struct.Struct(">q")
 _ABOVE_ALL: Final = b"\xff" * SUFFIX
-_HIGHEST: Final = _END_START.pack(LARGEST_LONG, LARGEST_LONG)
+_HIGHEST: Final = END_START.pack(LARGEST_LONG, LARGEST_LONG)
 
 
 class SessionView(Generic[K, V]):
@@ -51,17 +51,22 @@ class SessionView(Generic[K, V]):
         self._serialize_key = serialize_key
         self._deserialize_key = deserialize_key
 
+    @property
+    def key_bytes(self) -> Callable[[K], bytes]:
+        """The serializer of keys: a caller with several operations on one key needs it only once."""
+        return self._serialize_key
+
     def get(self, key: K, start: int, end: int) -> V | None:
         """One session (Java: fetchSession)."""
         if end < self._earliest():
             return None
         prefix = self._clock.segments.prefix(end)
-        entry = self._rows.get(prefix + self._serialize_key(key) + _END_START.pack(end, start))
+        entry = self._rows.get(prefix + self._serialize_key(key) + END_START.pack(end, start))
         return None if entry is None else entry[0]
 
     def find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
-        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start); in memory, the latest start of
-        an end comes first."""
+        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start); in memory, by end and the
+        latest start first."""
         return (
             (Windowed(key, start, end), value)
             for start, end, value in self.find_row(self._serialize_key(key), earliest_end, latest_start)
@@ -76,10 +81,10 @@ class SessionView(Generic[K, V]):
     def find_row(self, key: bytes, earliest_end: int, latest_start: int) -> list[tuple[int, int, V]]:
         """`find_sessions` for a key that is at hand in its serialized form: (start, end, value)."""
         earliest_end = max(earliest_end, self._earliest(), 0)
-        lo = _END_START.pack(earliest_end, 0)
-        group, unpack = self._rows.group, _END_START.unpack_from
+        lo = END_START.pack(earliest_end, 0)
+        group, unpack = self._rows.group, END_START.unpack_from
         found = []
-        for segment in self._clock.segments.between(earliest_end, LARGEST_LONG):
+        for segment in self._segments(earliest_end, LARGEST_LONG):
             for row, entry in group(segment + key, lo, _ABOVE_ALL):
                 end, start = unpack(row, len(row) - SUFFIX)
                 if start <= latest_start:
@@ -123,6 +128,9 @@ class SessionView(Generic[K, V]):
     def backward_fetch_keys(self, key_from: K | None, key_to: K | None) -> Iterator[tuple[Windowed[K], V]]:
         return self.backward_find_sessions_of_keys(key_from, key_to, 0, LARGEST_LONG)
 
+    def _segments(self, earliest: int, latest: int) -> list[bytes]:
+        return self._clock.segments.between(earliest, latest)
+
     def _earliest(self) -> int:
         """Ends before this are hidden, in the store or not (I4)."""
         return self._clock.stream_time - self._clock.retention + 1
@@ -144,13 +152,13 @@ class SessionView(Generic[K, V]):
     ) -> Iterator[tuple[bytes, Entry]]:
         """Rows with lo ≤ key ≤ hi, in the order of segments."""
         earliest_end, latest_start = max(times[0], self._earliest(), 0), times[1]
-        segments = self._clock.segments.between(earliest_end, LARGEST_LONG)
+        segments = self._segments(earliest_end, LARGEST_LONG)
         bound = None if hi is None else highest_row(hi, _HIGHEST) + b"\x00"
         for segment in reversed(segments) if reverse else segments:
             first = segment if lo is None else segment + lo
             last = after_segment(segment) if bound is None else segment + bound
             for row, entry in self._rows.scan(first, last, reverse):
-                end, start = _END_START.unpack_from(row, len(row) - SUFFIX)
+                start, end = bounds_of(row)
                 key = row[PREFIX:-SUFFIX]
                 if (
                     end >= earliest_end
@@ -167,7 +175,7 @@ class SessionView(Generic[K, V]):
             yield from sorted(ended, key=_by_end_key)
             return
         lo, hi = _TIME.pack(earliest_end), _TIME.pack(min(latest_end, LARGEST_LONG - 1) + 1)
-        for segment in self._clock.segments.between(earliest_end, latest_end):
+        for segment in self._segments(earliest_end, latest_end):
             index = time_index(segment)
             for found in self._rows.keys(index + lo, index + hi):
                 row = _indexed_row(segment, found, self._spec.persistent)
@@ -178,8 +186,14 @@ class SessionView(Generic[K, V]):
     def _decoded(self, rows: Iterator[tuple[bytes, Entry]]) -> Iterator[tuple[Windowed[K], V]]:
         deserialize = self._deserialize_key
         for row, entry in rows:
-            end, start = _END_START.unpack_from(row, len(row) - SUFFIX)
+            start, end = bounds_of(row)
             yield Windowed(deserialize(row[PREFIX:-SUFFIX]), start, end), entry[0]
+
+
+def bounds_of(row: bytes) -> tuple[int, int]:
+    """Start, end."""
+    end, start = END_START.unpack_from(row, len(row) - SUFFIX)
+    return start, end
 
 
 def _by_end_latest_start(session: tuple[int, int, Any]) -> tuple[int, int]:
@@ -214,6 +228,8 @@ class SessionStore(SessionView[K, V]):
     __slots__ = ("_changelog", "_ctx", "_overlay", "_serialize", "_stage", "spec")
 
     kind = "session"
+    # Whether a record cache holds writes back and forwards them later.
+    caches = False
 
     def __init__(self, spec: SessionSpec, home: Home) -> None:
         self.spec = spec
@@ -246,7 +262,7 @@ class SessionStore(SessionView[K, V]):
         segment = self._accept(end)
         if segment is None:
             self._ctx.dropped()
-        self._write(segment, key + _END_START.pack(end, start), value)
+        self._write(segment, key + END_START.pack(end, start), value)
 
     def remove(self, key: K, start: int, end: int) -> None:
         self.remove_row(self._serialize_key(key), start, end)
@@ -257,7 +273,7 @@ class SessionStore(SessionView[K, V]):
         if self.spec.persistent and end > clock.stream_time:
             clock.stream_time = end
         prefix = clock.segments.prefix(end)
-        self._write(prefix if clock.segments.is_live(prefix) else None, key + _END_START.pack(end, start), None)
+        self._write(prefix if clock.segments.is_live(prefix) else None, key + END_START.pack(end, start), None)
 
     def committed(self) -> SessionView[K, V]:
         """What has been applied, and nothing newer."""

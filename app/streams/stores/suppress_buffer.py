@@ -54,6 +54,7 @@ class SuppressBuffer:
     )
 
     kind = "suppress-buffer"
+    caches = False
 
     def __init__(self, spec: SuppressSpec, home: Home) -> None:
         self.spec = spec

@@ -123,6 +123,7 @@ class VersionedStore(VersionedView[K, V]):
     __slots__ = ("_changelog", "_ctx", "_interval", "_log", "_overlay", "_serialize", "_stage", "_superseded", "spec")
 
     kind = "versioned"
+    caches = False
 
     def __init__(self, spec: VersionedSpec, home: Home) -> None:
         self.spec = spec

@@ -33,7 +33,7 @@ V = TypeVar("V")
 PREFIX: Final = 8
 SUFFIX: Final = 12
 _LARGEST_INT: Final = 0x7FFFFFFF
-_START_SEQUENCE = struct.Struct(">qI")
+START_SEQUENCE = struct.Struct(">qI")
 _TIMESTAMP = struct.Struct(">q")
 _ABOVE_ALL: Final = b"\xff" * SUFFIX
 
@@ -68,6 +68,11 @@ class WindowView(Generic[K, V]):
         self._serialize_key = serialize_key
         self._deserialize_key = deserialize_key
 
+    @property
+    def key_bytes(self) -> Callable[[K], bytes]:
+        """The serializer of keys: a caller with several operations on one key needs it only once."""
+        return self._serialize_key
+
     def get(self, key: K, start: int) -> V | None:
         return self.get_row(self._serialize_key(key), start)
 
@@ -75,7 +80,7 @@ class WindowView(Generic[K, V]):
         """`get` for a key that is at hand in its serialized form."""
         if start < self._earliest():
             return None
-        entry: Any = self._rows.get(self._clock.segments.prefix(start) + key + _START_SEQUENCE.pack(start, 0))
+        entry: Any = self._rows.get(self._clock.segments.prefix(start) + key + START_SEQUENCE.pack(start, 0))
         return None if entry is None else self._shown(entry)
 
     def fetch(self, key: K, time_from: int, time_to: int) -> Iterator[tuple[int, V]]:
@@ -90,12 +95,12 @@ class WindowView(Generic[K, V]):
         time_from = max(time_from, self._earliest(), 0)
         if time_to < time_from:
             return []
-        lo = _START_SEQUENCE.pack(time_from, 0)
-        hi = _ABOVE_ALL if time_to >= LARGEST_LONG else _START_SEQUENCE.pack(time_to + 1, 0)
+        lo = START_SEQUENCE.pack(time_from, 0)
+        hi = _ABOVE_ALL if time_to >= LARGEST_LONG else START_SEQUENCE.pack(time_to + 1, 0)
         group, shown, unpack = self._rows.group, self._shown, _TIMESTAMP.unpack_from
         return [
             (unpack(row, len(row) - SUFFIX)[0], shown(entry))
-            for segment in self._clock.segments.between(time_from, time_to)
+            for segment in self._segments(time_from, time_to)
             for row, entry in group(segment + key, lo, hi)
         ]
 
@@ -123,6 +128,9 @@ class WindowView(Generic[K, V]):
     def backward_all(self) -> Iterator[tuple[Windowed[K], V]]:
         return self.backward_fetch_all(0, LARGEST_LONG)
 
+    def _segments(self, time_from: int, time_to: int) -> list[bytes]:
+        return self._clock.segments.between(time_from, time_to)
+
     def _earliest(self) -> int:
         """Starts before this are hidden, in the store or not."""
         late = 0 if self._spec.time_ordered and self._spec.persistent else 1
@@ -140,14 +148,14 @@ class WindowView(Generic[K, V]):
             return iter(())
         rows = self._scan(lo, hi, (time_from, time_to), reverse)
         if not self._spec.persistent:
-            rows = iter(sorted(rows, key=_by_start, reverse=reverse))
+            rows = iter(sorted(rows, key=by_start, reverse=reverse))
         return self._decoded(rows)
 
     def _by_time(self, time_from: int, time_to: int, *, reverse: bool) -> Iterator[tuple[bytes, Entry]]:
         if self._spec.time_ordered:
             return self._indexed(time_from, time_to, reverse)
         rows = self._scan(None, None, (time_from, time_to), reverse)
-        return rows if self._spec.persistent else iter(sorted(rows, key=_by_start, reverse=reverse))
+        return rows if self._spec.persistent else iter(sorted(rows, key=by_start, reverse=reverse))
 
     def _scan(
         self, lo: bytes | None, hi: bytes | None, times: tuple[int, int], reverse: bool
@@ -156,13 +164,13 @@ class WindowView(Generic[K, V]):
         time_from, time_to = max(times[0], self._earliest(), 0), times[1]
         if time_to < time_from:
             return
-        segments = self._clock.segments.between(time_from, time_to)
-        bound = None if hi is None else highest_row(hi, _START_SEQUENCE.pack(time_to, _LARGEST_INT)) + b"\x00"
+        segments = self._segments(time_from, time_to)
+        bound = None if hi is None else highest_row(hi, START_SEQUENCE.pack(time_to, _LARGEST_INT)) + b"\x00"
         for segment in reversed(segments) if reverse else segments:
             first = segment if lo is None else segment + lo
             end = after_segment(segment) if bound is None else segment + bound
             for row, entry in self._rows.scan(first, end, reverse):
-                start = _TIMESTAMP.unpack_from(row, len(row) - SUFFIX)[0]
+                start = start_of(row)
                 if not time_from <= start <= time_to:
                     continue
                 # A bound on rows lets pass keys that are longer or shorter than the bound itself.
@@ -175,7 +183,7 @@ class WindowView(Generic[K, V]):
         time_from = max(time_from, self._earliest(), 0)
         if time_to < time_from:
             return
-        segments = self._clock.segments.between(time_from, time_to)
+        segments = self._segments(time_from, time_to)
         lo = _TIMESTAMP.pack(time_from)
         hi = None if time_to >= LARGEST_LONG else _TIMESTAMP.pack(time_to + 1)
         get = self._rows.get
@@ -191,12 +199,17 @@ class WindowView(Generic[K, V]):
     def _decoded(self, rows: Iterator[tuple[bytes, Entry]]) -> Iterator[tuple[Windowed[K], V]]:
         deserialize, size, shown = self._deserialize_key, self._spec.size, self._shown
         for row, entry in rows:
-            start: int = _TIMESTAMP.unpack_from(row, len(row) - SUFFIX)[0]
+            start = start_of(row)
             window = Windowed(deserialize(row[PREFIX:-SUFFIX]), start, min(start + size, LARGEST_LONG))
             yield window, shown(entry)
 
 
-def _by_start(row: tuple[bytes, Entry]) -> tuple[bytes, bytes]:
+def start_of(row: bytes) -> int:
+    start: int = _TIMESTAMP.unpack_from(row, len(row) - SUFFIX)[0]
+    return start
+
+
+def by_start(row: tuple[bytes, Entry]) -> tuple[bytes, bytes]:
     """The order of Java's in-memory store: start, then key and sequence."""
     key = row[0]
     return key[-SUFFIX:-4], key[PREFIX:-SUFFIX] + key[-4:]
@@ -208,6 +221,8 @@ class WindowStore(WindowView[K, V]):
     __slots__ = ("_changelog", "_ctx", "_log_sequence", "_overlay", "_row_sequence", "_serialize", "_stage", "spec")
 
     kind = "window"
+    # Whether a record cache holds writes back and forwards them later.
+    caches = False
 
     def __init__(self, spec: WindowSpec, home: Home) -> None:
         self.spec = spec
@@ -254,12 +269,12 @@ class WindowStore(WindowView[K, V]):
                 self._ctx.dropped()
         if segment is None or (duplicates and value is None):
             # Logged, as Java does, and nowhere to be found.
-            self._overlay.put(NO_SEGMENT + key + _START_SEQUENCE.pack(start, self._log_sequence), entry)
+            self._overlay.put(NO_SEGMENT + key + START_SEQUENCE.pack(start, self._log_sequence), entry)
         else:
             self._write(segment, key, start, entry)
         if self._changelog.at_once:
             data = None if value is None else self._serialize(value)
-            self._changelog.send(key + _START_SEQUENCE.pack(start, self._log_sequence), data, timestamp)
+            self._changelog.send(key + START_SEQUENCE.pack(start, self._log_sequence), data, timestamp)
 
     def committed(self) -> WindowView[K, V]:
         """What has been applied, and nothing newer."""
@@ -296,7 +311,7 @@ class WindowStore(WindowView[K, V]):
         records = [record for record in rows if record[0] is not None]
         clock = self._clock
         persistent, timestamped = self.spec.persistent, self.spec.timestamped
-        starts = [_TIMESTAMP.unpack_from(key, len(key) - SUFFIX)[0] for key, _, _, _ in records if key is not None]
+        starts = [start_of(key) for key, _, _, _ in records if key is not None]
         if persistent:
             # All at once: what has expired by the end never comes in.
             clock.stream_time = max(clock.stream_time, *starts, -1)
@@ -336,7 +351,7 @@ class WindowStore(WindowView[K, V]):
         sequence = 0
         if self.spec.retain_duplicates:
             sequence = self._row_sequence = (self._row_sequence + 1) & _LARGEST_INT
-        row = segment + key + _START_SEQUENCE.pack(start, sequence)
+        row = segment + key + START_SEQUENCE.pack(start, sequence)
         self._overlay.put(row, entry)
         if self.spec.time_ordered:
             self._overlay.put(_index_row(row), entry)

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from app.streams.config import wall_clock
 from app.streams.context import Context
-from app.streams.errors import TopologyError
 from app.streams.stores import RecordCache, open_store
 from app.streams.stores.base import Base
 from app.streams.stores.specs import StoreSpec
@@ -55,8 +54,9 @@ def open_queues(
         extractor = extractor_for(source.extractor, config.default_extractor, internal=source.internal)
         if extractor is wall_clock:
             extractor = failures.clock
-        key = _serde(source, source.key or config.default_key, "key")
-        value = _serde(source, source.value or config.default_value, "value")
+        key, value = source.key or config.default_key, source.value or config.default_value
+        if key is None or value is None:
+            raise AssertionError(f"a topology whose source {source.name} has no serde is refused")
         for topic in wanted:
             if _reads(topology, source, topic):
                 decoders = (key.deserializer(topic), value.deserializer(topic))
@@ -68,9 +68,3 @@ def _reads(topology: Topology, source: SourceNode, topic: str) -> bool:
     if source.pattern is not None:
         return source.pattern.fullmatch(topic) is not None
     return any(topology.topic_name(name) == topic for name in source.topics)
-
-
-def _serde(source: SourceNode, serde: Any, part: str) -> Any:
-    if serde is None:
-        raise TopologyError(f"source {source.name} has no {part} serde, and the configuration has no default")
-    return serde

@@ -121,6 +121,7 @@ class Topology:
             return self
         if present is None:
             self._check_name("store", spec.name)
+            self._check_serdes(spec)
             self.stores[spec.name] = spec
             self.users[spec.name] = []
         for node in nodes:
@@ -145,6 +146,7 @@ class Topology:
         if spec.name in self.stores or spec.name in self.globals:
             self.fault(f"there are two stores named {spec.name}")
             return self
+        self._check_serdes(spec)
         if len(source.topics) != 1:
             self.fault(f"global store {spec.name} needs exactly one topic")
         self.add_node(source)
@@ -187,6 +189,7 @@ class Topology:
         faults = list(self._faults)
         if not any(isinstance(node, SourceNode) for node in self.nodes.values()):
             faults.append("the topology reads no topic")
+        faults += self._missing_serdes()
         if self.config.explicit_names:
             named = [name for name in [*self.stores, *self.internal] if has_generated_part(name)]
             if named:
@@ -232,6 +235,22 @@ class Topology:
             for other in self.nodes.values():
                 if isinstance(other, SourceNode) and any(node.pattern.fullmatch(topic) for topic in other.topics):
                     self.fault(f"pattern {node.pattern.pattern} of {node.name} matches a topic of {other.name}")
+
+    def _check_serdes(self, spec: StoreSpec) -> None:
+        serdes: dict[str, Any] = {"keys": spec.key, "values": spec.value}
+        for part, serde in serdes.items():
+            if serde is None:
+                self.fault(f"there is no serde for the {part} of store {spec.name}, and no default one")
+
+    def _missing_serdes(self) -> list[str]:
+        defaults = {"keys": self.config.default_key, "values": self.config.default_value}
+        return [
+            f"there is no serde for the {part} of {node.name}, and no default one"
+            for node in self.nodes.values()
+            if not isinstance(node, ProcessorNode)
+            for part, serde in (("keys", node.key), ("values", node.value))
+            if serde is None and defaults[part] is None
+        ]
 
     def _check_parents(self, node: ProcessorNode | SinkNode) -> None:
         if not node.parents:

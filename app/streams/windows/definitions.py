@@ -1,10 +1,12 @@
-"""Kinds of windows as values. Times in ms; a window belongs to a key. Without grace nothing late is accepted (D3)."""
+"""Kinds of windows as values. All times in ms; a window belongs to a key. Without grace nothing late is accepted (D3)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+LARGEST_LONG: Final = 2**63 - 1
 
 
 class Emit(Enum):
@@ -12,6 +14,12 @@ class Emit(Enum):
 
     ON_UPDATE = "each update"
     ON_CLOSE = "the final result, once the window can change no more"
+
+
+# Every kind of window that is aggregated answers three questions:
+#   span: the length its store writes windows with; `end - start`, but for sessions, which have none.
+#   least_retention: how long its store must keep rows, and does if not told otherwise (D12).
+#   closes_after: how far stream time must pass a window's end before no record can change it any more (G2).
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,18 @@ class Hopping:
         if not 0 < self.advance <= self.size:
             raise ValueError(f"the advance of a window must be between 1 and its size {self.size}, got {self.advance}")
         _not_negative("grace", self.grace)
+
+    @property
+    def span(self) -> int:
+        return self.size
+
+    @property
+    def least_retention(self) -> int:
+        return self.size + self.grace
+
+    @property
+    def closes_after(self) -> int:
+        return self.grace
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,18 @@ class Tumbling:
     def advance(self) -> int:
         return self.size
 
+    @property
+    def span(self) -> int:
+        return self.size
+
+    @property
+    def least_retention(self) -> int:
+        return self.size + self.grace
+
+    @property
+    def closes_after(self) -> int:
+        return self.grace
+
 
 @dataclass(frozen=True, slots=True)
 class Sliding:
@@ -55,6 +87,19 @@ class Sliding:
     def __post_init__(self) -> None:
         _not_negative("the difference of sliding windows", self.difference)
         _not_negative("grace", self.grace)
+
+    @property
+    def span(self) -> int:
+        return self.difference
+
+    @property
+    def least_retention(self) -> int:
+        # The earliest window that a record may have to be told of starts two differences before it.
+        return 2 * self.difference + self.grace
+
+    @property
+    def closes_after(self) -> int:
+        return self.grace
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +113,35 @@ class Sessions:
         _positive("the gap of sessions", self.gap)
         _not_negative("grace", self.grace)
 
+    @property
+    def least_retention(self) -> int:
+        return self.gap + self.grace
+
+    @property
+    def closes_after(self) -> int:
+        return self.gap + self.grace
+
 
 @dataclass(frozen=True, slots=True)
 class Unlimited:
-    """One window [start, ∞) (D11)."""
+    """One window [start, ∞); records before its start belong to none (D11)."""
 
     start: int = 0
 
     def __post_init__(self) -> None:
         _not_negative("the start of unlimited windows", self.start)
+
+    @property
+    def span(self) -> int:
+        return LARGEST_LONG
+
+    @property
+    def least_retention(self) -> int:
+        return LARGEST_LONG
+
+    @property
+    def closes_after(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +158,9 @@ class JoinWindows:
         _not_negative("grace", self.grace)
 
 
-Windows: TypeAlias = Tumbling | Hopping | Sliding | Sessions | Unlimited
+# Windows whose bounds are fixed, so that their store needs no end of theirs.
+FixedWindows: TypeAlias = Tumbling | Hopping | Sliding | Unlimited
+Windows: TypeAlias = FixedWindows | Sessions
 
 
 def _positive(what: str, value: int) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.streams.context import Context
 from app.streams.model import Row, TaskId
-from app.streams.stores import open_store
+from app.streams.stores import RecordCache, open_store
 from app.streams.stores.base import Base
 from app.streams.stores.opening import memory_base
 from app.streams.stores.specs import StoreSpec
@@ -13,8 +13,9 @@ from app.streams.stores.specs import StoreSpec
 class Living:
     """`store` is the current one: a crash throws it away and makes another over the same committed rows."""
 
-    def __init__(self, spec: StoreSpec, *, every_put: bool = False, logged: bool = True) -> None:
+    def __init__(self, spec: StoreSpec, *, every_put: bool = False, logged: bool = True, cache_bytes: int = 0) -> None:
         self.spec = spec
+        self.cache_bytes = cache_bytes
         self.every_put = every_put
         self.logged = logged
         self.ctx = Context("app", TaskId(0, 0))
@@ -34,6 +35,7 @@ class Living:
             changelog="app-st-changelog" if self.logged else None,
             partition=0,
             every_put=self.every_put,
+            cache=RecordCache(self.cache_bytes) if self.cache_bytes else None,
         )
 
     def seal(self) -> None:
@@ -66,7 +68,7 @@ class Living:
 
     def restarted(self) -> "Living":
         """Another process, its disk empty, with the changelog alone."""
-        other = Living(self.spec, every_put=self.every_put, logged=self.logged)
+        other = Living(self.spec, every_put=self.every_put, logged=self.logged, cache_bytes=self.cache_bytes)
         other.changelog = list(self.changelog)
         other.store.restore([(row.key, row.value, row.timestamp or 0, row.headers) for row in self.changelog], 7)
         return other

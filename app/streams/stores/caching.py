@@ -1,0 +1,321 @@
+"""Stores behind the record cache (I12, K4; Java: CachingKeyValueStore, CachingWindowStore, CachingSessionStore)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from app.streams.context import Context
+from app.streams.model import Forward, Windowed
+from app.streams.stores.key_value import KeyValueStore, KeyValueView, TimestampedKeyValueStore
+from app.streams.stores.overlay import Entry, Overlay, merge
+from app.streams.stores.record_cache import Held, RecordCache, StoreCache
+from app.streams.stores.segments import LARGEST_LONG
+from app.streams.stores.session import END_START, SessionStore, bounds_of
+from app.streams.stores.session import SUFFIX as SESSION_SUFFIX
+from app.streams.stores.specs import KeyValueSpec, SessionSpec, WindowSpec
+from app.streams.stores.store import Home
+from app.streams.stores.window import PREFIX, START_SEQUENCE, WindowStore, by_start, start_of
+from app.streams.stores.window import SUFFIX as WINDOW_SUFFIX
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_TIMESTAMP_SIZE: Final = 8
+
+
+class CachedRows:
+    """What is held in front of what is in the store; of the store's rows, those that are not hidden."""
+
+    __slots__ = ("_cache", "_hidden", "_overlay", "_remember")
+
+    def __init__(
+        self,
+        overlay: Overlay,
+        cache: StoreCache,
+        hidden: Callable[[bytes], bool] | None = None,
+        remember: Callable[[bytes, Entry], None] | None = None,
+    ) -> None:
+        self._overlay = overlay
+        self._cache = cache
+        self._hidden = hidden
+        self._remember = remember
+
+    def get(self, row: bytes) -> Entry | None:
+        entry = self._cache.get(row)
+        if entry is not None:
+            return None if entry[0] is None else entry
+        entry = self.stored(row)
+        if entry is not None and self._remember is not None:
+            self._remember(row, entry)
+        return entry
+
+    def stored(self, row: bytes) -> Entry | None:
+        """The row as the store behind shows it."""
+        return None if self._hidden is not None and self._hidden(row) else self._overlay.get(row)
+
+    def scan(self, lo: bytes | None, hi: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, Entry]]:
+        stored = self._overlay.scan(lo, hi, reverse)
+        hidden = self._hidden
+        if hidden is not None:
+            stored = (found for found in stored if not hidden(found[0]))
+        return merge([self._held(lo, hi, reverse), stored], reverse)
+
+    def keys(self, lo: bytes, hi: bytes, reverse: bool = False) -> Iterator[bytes]:
+        return (row for row, _ in self.scan(lo, hi, reverse))
+
+    def group(self, group: bytes, lo: bytes, hi: bytes) -> Sequence[tuple[bytes, Entry]]:
+        held = [(row, entry) for row in self._cache.rows.group(group, lo, hi) if (entry := self._cache.get(row))]
+        stored = self._overlay.group(group, lo, hi)
+        hidden = self._hidden
+        if hidden is not None:
+            stored = [found for found in stored if not hidden(found[0])]
+        return list(merge([held, stored], False)) if held else stored
+
+    def first(self, group: bytes, lo: bytes, hi: bytes, reverse: bool = False) -> tuple[bytes, Entry] | None:
+        rows = self.group(group, lo, hi)
+        return (rows[-1] if reverse else rows[0]) if rows else None
+
+    def count(self) -> int:
+        return self._overlay.count()
+
+    def _held(self, lo: bytes | None, hi: bytes | None, reverse: bool) -> Iterator[tuple[bytes, Entry]]:
+        for row, _ in self._cache.rows.scan(lo, hi, reverse):
+            entry = self._cache.get(row)
+            if entry is not None:
+                yield row, entry
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """How a row that is held no longer goes on: into the store, and to the next node under which key and time."""
+
+    write: Callable[[bytes, Entry], None]
+    key: Callable[[bytes], Any]
+    time: Callable[[bytes, Entry], int]
+
+
+class Front:
+    """The cache in front of one store: rows that go on are written, logged and forwarded in the context of their last
+    write (K4)."""
+
+    __slots__ = ("_ctx", "_listener", "_onward", "_send_old", "cache", "rows")
+
+    def __init__(self, ctx: Context, rows: CachedRows, cache: StoreCache, onward: Onward) -> None:
+        self._ctx = ctx
+        self._onward = onward
+        self._listener: Forward | None = None
+        self._send_old = False
+        self.cache = cache
+        self.rows = rows
+        cache.listener = self._go_on
+
+    def on_flush(self, listener: Forward, send_old: bool) -> None:
+        self._listener, self._send_old = listener, send_old
+
+    def hold(self, row: bytes, entry: Entry, value_size: int) -> None:
+        self.cache.hold(row, entry, value_size, Held.of(self._ctx))
+
+    def segments(self, live: list[bytes], earliest: bytes, latest: bytes) -> list[bytes]:
+        """The segments to search: the store's, and those of held rows."""
+        return sorted({*live, *(prefix for prefix in self.cache.prefixes if earliest <= prefix <= latest)})
+
+    def _go_on(self, rows: Sequence[tuple[bytes, Entry, Held]]) -> None:
+        ctx, onward, listener = self._ctx, self._onward, self._listener
+        current = Held.of(ctx)
+        for row, entry, held in rows:
+            old = None
+            if listener is not None and (entry[0] is None or self._send_old):
+                old = self.rows.stored(row)
+                # Nothing over nothing: neither logged nor forwarded. Java looks only where someone listens.
+                if entry[0] is None and old is None:
+                    continue
+            held.enter(ctx)
+            onward.write(row, entry)
+            if listener is not None:
+                ctx.timestamp = onward.time(row, entry)
+                before = old[0] if old is not None and self._send_old else None
+                listener(onward.key(row), (entry[0], before, True))
+        current.enter(ctx)
+
+
+class CachingKeyValueStore(KeyValueStore[K, V]):
+    """Plain values."""
+
+    __slots__ = ("_front",)
+
+    caches = True
+
+    def __init__(self, spec: KeyValueSpec, home: Home, cache: RecordCache) -> None:
+        super().__init__(spec, home)
+        self._front = _key_value_front(self, home.ctx, cache)
+        self._rows = self._front.rows
+
+    def get_row(self, row: bytes) -> V | None:
+        return KeyValueView.get_row(self, row)
+
+    def on_flush(self, listener: Forward, send_old: bool) -> None:
+        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
+        self._front.on_flush(listener, send_old)
+
+    def flush(self) -> None:
+        self._front.cache.flush()
+
+    def _write(self, row: bytes, value: Any, timestamp: int) -> None:
+        self._front.hold(row, (value, timestamp), self.value_size(value))
+
+    def write_through(self, row: bytes, entry: Entry) -> None:
+        """Into the store behind the cache, in the context of the write."""
+        super()._write(row, entry[0], entry[1])
+
+
+class CachingTimestampedKeyValueStore(TimestampedKeyValueStore[K, V]):
+    """Values with timestamps."""
+
+    __slots__ = ("_front",)
+
+    caches = True
+
+    def __init__(self, spec: KeyValueSpec, home: Home, cache: RecordCache) -> None:
+        super().__init__(spec, home)
+        self._front = _key_value_front(self, home.ctx, cache)
+        self._rows = self._front.rows
+
+    def get_row(self, row: bytes) -> tuple[V, int] | None:
+        return KeyValueView.get_row(self, row)
+
+    def on_flush(self, listener: Forward, send_old: bool) -> None:
+        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
+        self._front.on_flush(listener, send_old)
+
+    def flush(self) -> None:
+        self._front.cache.flush()
+
+    def _write(self, row: bytes, value: Any, timestamp: int) -> None:
+        self._front.hold(row, (value, timestamp), self.value_size(value))
+
+    def write_through(self, row: bytes, entry: Entry) -> None:
+        """Into the store behind the cache, in the context of the write."""
+        super()._write(row, entry[0], entry[1])
+
+
+def _key_value_front(
+    store: CachingKeyValueStore[Any, Any] | CachingTimestampedKeyValueStore[Any, Any], ctx: Context, cache: RecordCache
+) -> Front:
+    held = StoreCache(cache)
+
+    def remember(row: bytes, entry: Entry) -> None:
+        held.remember(row, entry, store.value_size(entry[0]))
+
+    # The entry's time is the value's in a timestamped store; elsewhere, and for a deletion, that of the record.
+    onward = Onward(store.write_through, store.key_of, lambda _row, entry: entry[1])
+    return Front(ctx, CachedRows(store.overlay, held, None, remember), held, onward)
+
+
+class CachingWindowStore(WindowStore[K, V]):
+    """Held rows are not hidden, however late they are."""
+
+    __slots__ = ("_front",)
+
+    caches = True
+
+    def __init__(self, spec: WindowSpec, home: Home, cache: RecordCache) -> None:
+        super().__init__(spec, home)
+        held = StoreCache(cache, PREFIX, WINDOW_SUFFIX)
+        rows = CachedRows(self._overlay, held, self._is_hidden)
+        self._front = Front(
+            home.ctx, rows, held, Onward(self._write_through, self._key_of, lambda _row, entry: entry[1])
+        )
+        self._rows = rows
+
+    def put_row(self, key: bytes, value: Any, start: int, timestamp: int | None = None) -> None:
+        if timestamp is None or value is None:
+            timestamp = self._ctx.timestamp
+        size = 0 if value is None else len(self._serialize(value)) + (_TIMESTAMP_SIZE if self.spec.timestamped else 0)
+        row = self._clock.segments.prefix(start) + key + START_SEQUENCE.pack(start, 0)
+        self._front.hold(row, (value, timestamp, 0), size)
+
+    def on_flush(self, listener: Forward, send_old: bool) -> None:
+        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
+        self._front.on_flush(listener, send_old)
+
+    def flush(self) -> None:
+        self._front.cache.flush()
+
+    def _segments(self, time_from: int, time_to: int) -> list[bytes]:
+        segments = self._clock.segments
+        live = segments.between(time_from, time_to)
+        return self._front.segments(live, segments.prefix(time_from), segments.prefix(time_to))
+
+    def _earliest(self) -> int:
+        return 0
+
+    def _by_time(self, time_from: int, time_to: int, *, reverse: bool) -> Iterator[tuple[bytes, Entry]]:
+        rows = self._scan(None, None, (time_from, time_to), reverse)
+        # Held rows are in no index.
+        return iter(sorted(rows, key=by_start, reverse=reverse)) if self.spec.time_ordered else rows
+
+    def _is_hidden(self, row: bytes) -> bool:
+        return start_of(row) < super()._earliest()
+
+    def _write_through(self, row: bytes, entry: Entry) -> None:
+        super().put_row(row[PREFIX:-WINDOW_SUFFIX], entry[0], start_of(row), entry[1])
+
+    def _key_of(self, row: bytes) -> Windowed[K]:
+        start = start_of(row)
+        key = self._deserialize_key(row[PREFIX:-WINDOW_SUFFIX])
+        return Windowed(key, start, min(start + self.spec.size, LARGEST_LONG))
+
+
+class CachingSessionStore(SessionStore[K, V]):
+    """Held sessions are not hidden, however late they are."""
+
+    __slots__ = ("_front",)
+
+    caches = True
+
+    def __init__(self, spec: SessionSpec, home: Home, cache: RecordCache) -> None:
+        super().__init__(spec, home)
+        held = StoreCache(cache, PREFIX, SESSION_SUFFIX)
+        rows = CachedRows(self._overlay, held, self._is_hidden)
+        self._front = Front(home.ctx, rows, held, Onward(self._write_through, self._key_of, _end_of_session))
+        self._rows = rows
+
+    def put_row(self, key: bytes, start: int, end: int, value: V | None) -> None:
+        size = 0 if value is None else len(self._serialize(value))
+        row = self._clock.segments.prefix(end) + key + END_START.pack(end, start)
+        self._front.hold(row, (value, self._ctx.timestamp), size)
+
+    def remove_row(self, key: bytes, start: int, end: int) -> None:
+        self.put_row(key, start, end, None)
+
+    def on_flush(self, listener: Forward, send_old: bool) -> None:
+        """Forward (new, old, is latest) of each session that goes on; old only if `send_old`."""
+        self._front.on_flush(listener, send_old)
+
+    def flush(self) -> None:
+        self._front.cache.flush()
+
+    def _segments(self, earliest: int, latest: int) -> list[bytes]:
+        segments = self._clock.segments
+        live = segments.between(earliest, latest)
+        return self._front.segments(live, segments.prefix(earliest), segments.prefix(latest))
+
+    def _earliest(self) -> int:
+        return 0
+
+    def _is_hidden(self, row: bytes) -> bool:
+        return bounds_of(row)[1] < super()._earliest()
+
+    def _write_through(self, row: bytes, entry: Entry) -> None:
+        start, end = bounds_of(row)
+        super().put_row(row[PREFIX:-SESSION_SUFFIX], start, end, entry[0])
+
+    def _key_of(self, row: bytes) -> Windowed[K]:
+        start, end = bounds_of(row)
+        return Windowed(self._deserialize_key(row[PREFIX:-SESSION_SUFFIX]), start, end)
+
+
+def _end_of_session(row: bytes, _entry: Entry) -> int:
+    return bounds_of(row)[1]

@@ -1,0 +1,39 @@
+"""Every committed vector, three ways; one test per scenario, so a failure names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.__main__ import files, main, read
+from tests.conformance.compare import check
+
+VECTORS = Path(__file__).parent / "vectors"
+
+
+def scenarios() -> Iterator[Any]:
+    for path in files([str(VECTORS)]):
+        group = read(path)
+        for scenario in group["scenarios"]:
+            yield pytest.param(scenario, id=f"{group['group']}/{scenario['name']}")
+
+
+@pytest.mark.parametrize("scenario", scenarios())
+def test_vector(scenario: dict[str, Any]) -> None:
+    check(scenario)
+
+
+def test_nothing_found_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    assert main([str(tmp_path)]) == 2
+
+
+def test_an_unknown_word_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = '{"group": "g", "kafka": "4.3.1", "scenarios": [{"name": "n", "topology": [{"op": "fly"}], "events": [], "build_error": "X"}]}'
+    (tmp_path / "one.json").write_text(text)
+    assert main([str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "FAILED g/n: not known to this interpreter: op fly" in printed
+    assert printed.endswith("0 passed, 1 failed\n")
