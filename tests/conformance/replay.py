@@ -12,6 +12,7 @@ from typing import Any
 from app.streams.dsl.builder import Builder
 from app.streams.errors import StreamsError
 from app.streams.model import Row
+from app.streams.serdes.foreign_key import SubscriptionSerde
 from app.streams.stores.specs import KeyValueSpec, LruSpec, SessionSpec, WindowSpec
 from app.streams.testing.driver import CommitEvery, Driver
 from app.streams.topology.description import describe
@@ -199,7 +200,7 @@ def contents(driver: Driver, name: str) -> list[Any] | None:
     rows: list[Any]
     if isinstance(spec, LruSpec):
         rows = [[to_json(key), to_json(value)] for key, value in store.all()]
-    elif isinstance(spec, KeyValueSpec):
+    elif isinstance(spec, KeyValueSpec) and not isinstance(spec.value, SubscriptionSerde):
         rows = [[to_json(key), *_stamped(value, spec.timestamped)] for key, value in store.all()]
     elif isinstance(spec, WindowSpec):
         rows = [[to_json(at.key), at.start, *_stamped(value, spec.timestamped)] for at, value in store.all()]

@@ -1,6 +1,7 @@
 """Every way in which a connection fails, on real listeners: the step, the line, the exit code, and no secret."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -18,7 +19,7 @@ from app.loop import run
 from app.settings import ConsumerSettings, KafkaSettings, SettingsTree
 from tests.kafka import far_sides
 from tests.kafka.certificates import Certificates
-from tests.kafka.connection_cases import CASES, FAR_SIDES, SECRET, WAYS_IN, Case, login
+from tests.kafka.connection_cases import CASES, FAR_SIDES, SECRET, WAYS_IN, Case, login, tls
 from tests.kafka.granting import allow, becomes, create_topic
 from tests.kafka.listeners import USERS, Listeners
 
@@ -102,6 +103,17 @@ async def test_what_is_no_usable_kafka(handler: far_sides.Handler, settings: dic
     assert [fault.line for fault in report.failures] == [line]
     assert report.code is ExitCode.UNAVAILABLE
     assert (str(told), type(told)) == (line, BrokerUnavailable)
+
+
+async def test_a_web_server_with_tls(certificates: Certificates) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.broker)
+    async with far_sides.serving(far_sides.eager_web, context) as server:
+        report = await probe(settled(server, **tls()(certificates)), (server,))
+
+    assert [fault.line for fault in report.failures] == [
+        "ApiVersions failed: a web server answers there, not a Kafka; look at APP_KAFKA__BOOTSTRAP_SERVERS"
+    ]
 
 
 async def test_an_advertised_address_where_nobody_listens() -> None:

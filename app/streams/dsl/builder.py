@@ -151,10 +151,15 @@ class Builder:
     # for the other files of the DSL: a stream leads to tables and groups, and both back to streams
 
     def new_stream(
-        self, node: GraphNode, sources: frozenset[str], key: Serde[Any] | None, *, rekeyed: bool = False
+        self,
+        node: GraphNode,
+        sources: frozenset[str],
+        key: Serde[Any] | None,
+        value: Serde[Any] | None = None,
+        *,
+        rekeyed: bool = False,
     ) -> Stream[Any, Any]:
-        """The result of a join: its values have no serde yet."""
-        return Stream(self, node, sources=sources, key=key, rekeyed=rekeyed)
+        return Stream(self, node, sources=sources, key=key, value=value, rekeyed=rekeyed)
 
     def new_table(
         self,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from app.streams.dsl.cogrouped import CogroupedStream
 from app.streams.dsl.graph import GraphNode, Repartition
 from app.streams.dsl.options import Keeping, Materialized
 from app.streams.dsl.origins import StoredOrigin
+from app.streams.dsl.windowed import SessionWindowedStream, WindowedStream
 from app.streams.serdes import int64
 from app.streams.tables.aggregate import Aggregate, Count, Reduce
 from app.streams.tables.views import StoreView
 from app.streams.topology.nodes import Operator
 from app.streams.topology.topology import Topology
+from app.streams.windows.definitions import Emit, FixedWindows, Sessions, Windows
 
 if TYPE_CHECKING:
     from app.streams.dsl.stream import Stream
@@ -69,6 +72,23 @@ class GroupedStream(Generic[K, V]):
         return self.aggregated(
             "KSTREAM-AGGREGATE-", name, keeping, lambda old: Aggregate(keeping.name, initializer, aggregator, old)
         )
+
+    @overload
+    def windowed_by(self, windows: Sessions, emit: Emit | None = None) -> SessionWindowedStream[K, V]: ...
+    @overload
+    def windowed_by(self, windows: FixedWindows, emit: Emit | None = None) -> WindowedStream[K, V]: ...
+    def windowed_by(
+        self, windows: Windows, emit: Emit | None = None
+    ) -> WindowedStream[K, V] | SessionWindowedStream[K, V]:
+        """In windows. emit: whether each update is handed on (D13, as if not told) or only final results (D14)."""
+        emit = Emit.ON_UPDATE if emit is None else emit
+        if isinstance(windows, Sessions):
+            return SessionWindowedStream(self, windows, emit)
+        return WindowedStream(self, windows, emit)
+
+    def cogroup(self, aggregator: Callable[[K, V, A], A | None]) -> CogroupedStream[K, A]:
+        """The first of several streams that are folded into one aggregate per key (C8)."""
+        return CogroupedStream({self: aggregator}, {})
 
     # for the other files of the DSL
 

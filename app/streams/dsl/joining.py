@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from app.streams.dsl.global_table import GlobalTable
+from app.streams.dsl.graph import new_repartition
 from app.streams.dsl.lookup_join import join_global_table, join_table
 from app.streams.dsl.options import Joined, StreamJoined, WithKey
 from app.streams.dsl.windowed_join import JoinKind, join_stream
@@ -26,7 +27,7 @@ R = TypeVar("R")
 
 
 class StreamJoins(Generic[K, V]):
-    """Methods `Stream` has besides its own. A joiner takes (left value, right value), or with `WithKey` the key first."""
+    """Methods `Stream` has besides its own. A joiner takes both values, or with `WithKey` the key before them."""
 
     builder: Builder
     node: GraphNode
@@ -50,7 +51,7 @@ class StreamJoins(Generic[K, V]):
         self,
         other: Table[K, V2],
         joiner: Callable[[V, V2], R] | WithKey[K, V, V2, R],
-        windows: Joined[K, V, V2] = ...,
+        joined: Joined[K, V, V2] = ...,
     ) -> Stream[K, R]: ...
     @overload
     def join(
@@ -81,7 +82,7 @@ class StreamJoins(Generic[K, V]):
         self,
         other: Table[K, V2],
         joiner: Callable[[V, V2 | None], R] | WithKey[K, V, V2 | None, R],
-        windows: Joined[K, V, V2] = ...,
+        joined: Joined[K, V, V2] = ...,
     ) -> Stream[K, R]: ...
     @overload
     def left_join(
@@ -104,13 +105,11 @@ class StreamJoins(Generic[K, V]):
         joined: StreamJoined[K, V, V2] | None = None,
     ) -> Stream[K, R]:
         """As `left_join`, for the records of either stream (F3)."""
-        return join_stream(JoinKind.OUTER, self, other, joiner, windows, joined or StreamJoined())
+        return join_stream(JoinKind.OUTER, self, other, joiner, windows, joined)
 
     # for the builders of joins
 
-    def in_place(
-        self, name: str | None, key: Serde[Any] | None, value: Serde[Any] | None
-    ) -> StreamJoins[Any, Any]:
+    def in_place(self, name: str | None, key: Serde[Any] | None, value: Serde[Any] | None) -> StreamJoins[Any, Any]:
         """This stream with its keys where they belong: behind a topic if a step above changed them (B4).
 
         name: of the topic, else it has the name of the node above. Given serdes are taken before those inherited.
@@ -119,12 +118,12 @@ class StreamJoins(Generic[K, V]):
             return self
         key, value = key or self.key, value or self.value
         # The three indices are burnt, used or not.
-        made = self.builder.new_repartition(name or self.node.name, key, value)
+        made = new_repartition(self.builder.names, name or self.node.name, key, value)
         if self._repartition is None or name is not None:
             self._repartition = made
             self.builder.graph.add(made, self.node)
         node = self._repartition
-        return self.builder.new_stream(node, frozenset([node.name]), key, value=value)
+        return self.builder.new_stream(node, frozenset([node.name]), key, value)
 
     def _join(
         self, kind: JoinKind, other: Any, joiner: Any, options: tuple[Any, ...], more: dict[str, Any]

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 
 def join_table(
-    stream: StreamJoins[Any, Any], table: TableJoins[Any, Any], joiner: Any, joined: Joined[Any, Any, Any], *, outer: bool
+    stream: StreamJoins[Any, Any],
+    table: TableJoins[Any, Any],
+    joiner: Any,
+    joined: Joined[Any, Any, Any] | None = None,
+    *,
+    outer: bool,
 ) -> Stream[Any, Any]:
     """Names: [three of a repartition], the join (reference 2.1)."""
+    joined = joined if joined is not None else Joined()
     builder = stream.builder
     left = stream.in_place(joined.name, joined.key, joined.value)
     builder.graph.copartition(left.sources, table.sources)
@@ -39,8 +45,8 @@ def join_table(
             topology.add_store(
                 GraceSpec(
                     name=buffer,
-                    key=serde_or_default(key, topology.config.default_key, f"keys of store {buffer}"),
-                    value=serde_or_default(value, topology.config.default_value, f"values of store {buffer}"),
+                    key=serde_or_default(key, topology.config.default_key),
+                    value=serde_or_default(value, topology.config.default_value),
                     grace=joined.grace,
                 )
             )
@@ -56,7 +62,7 @@ def join_global_table(
     table: GlobalTable[Any, Any],
     joiner: Any,
     selector: Callable[[Any, Any], Any],
-    name: str | None,
+    name: str | None = None,
     *,
     outer: bool,
 ) -> Stream[Any, Any]:
@@ -79,4 +85,4 @@ def _check_history(topology: Topology, name: str, stores: tuple[str, ...], grace
         if not isinstance(spec, VersionedSpec):
             topology.fault(f"join {name} has a grace, so its table must be kept in a versioned store; {store} is none")
         elif grace > spec.history:
-            topology.fault(f"join {name} has a grace of {grace} ms, but store {store} keeps only {spec.history} ms of history")
+            topology.fault(f"join {name} has a grace of {grace} ms, but {store} has a history of {spec.history} ms")

@@ -6,16 +6,19 @@ from collections.abc import Callable
 
 from app.streams.config import Optimization, StreamsConfig
 from app.streams.dsl.graph import Graph, GraphNode, Repartition, TableSource, new_repartition
+from app.streams.dsl.windowed_join import rewrite_self_joins
 from app.streams.topology.names import Names
 from app.streams.topology.topology import Topology
 
 
 def optimize(graph: Graph, names: Names, config: StreamsConfig) -> None:
-    """Merge repartition topics below one key change (J8); one store for a self-join is the join's own matter (F7)."""
+    """Merge repartition topics below one key change (J8), then give self-joins a single store (F7)."""
     if config.optimizes(Optimization.MERGE_REPARTITION_TOPICS):
         for key_changer, repartitions in _mergeable(graph).items():
             if repartitions:
                 _merge(graph, names, key_changer, repartitions)
+    if config.optimizes(Optimization.SELF_JOIN):
+        rewrite_self_joins(graph)
 
 
 def reuse_source_topics(graph: Graph, topology: Topology) -> None:

@@ -111,3 +111,11 @@ def persistent(given: Materialized[Any, Any], config: StreamsConfig) -> bool:
 def serde_or_default(serde: Serde[Any] | None, default: Serde[Any] | None) -> Any:
     """The serde, else the configured default; None if there is neither, which the topology's check reports."""
     return serde if serde is not None else default
+
+
+def known_serde(given: Serde[Any] | None, default: Serde[Any] | None, known: Serde[Any] | None) -> Serde[Any] | None:
+    """For steps that in Java inherit no serde: the given one, else None where a default is configured, which Java
+    takes even if the stream has another. Without a default Java fails; then what is known of the stream holds."""
+    if given is not None or default is not None:
+        return given
+    return known

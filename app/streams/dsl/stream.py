@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from app.streams.dsl.graph import GraphNode, Repartition, Write, new_repartition
 from app.streams.dsl.joining import StreamJoins
-from app.streams.dsl.options import Materialized
+from app.streams.dsl.options import Materialized, known_serde
 from app.streams.dsl.origins import SourceOrigin
 from app.streams.operators.stateless import (
     Branch as BranchOperator,
@@ -115,12 +115,20 @@ class Stream(StreamJoins[K, V]):
     # several streams
 
     def merge(self, other: Stream[K, V], *, name: str | None = None) -> Stream[K, V]:
-        """Both streams as one, without any order between them (B7). No serdes are inherited."""
+        """Both streams as one, without any order between them (B7). Default serdes come before this stream's."""
         node = self._node("KSTREAM-MERGE-", name, PassThrough())
         node.merges = True
         self.builder.graph.add(node, self.node, other.node)
         rekeyed = self.rekeyed or other.rekeyed
-        return Stream(self.builder, node, sources=self.sources | other.sources, rekeyed=rekeyed)
+        config = self.builder.config
+        return Stream(
+            self.builder,
+            node,
+            sources=self.sources | other.sources,
+            key=known_serde(None, config.default_key, self.key),
+            value=known_serde(None, config.default_value, self.value),
+            rekeyed=rekeyed,
+        )
 
     def split(self, *branches: Branch[K, V], name: str | None = None) -> dict[str, Stream[K, V]]:
         """The first branch whose predicate accepts a record gets it (B8).
@@ -176,7 +184,8 @@ class Stream(StreamJoins[K, V]):
         partitions: int | None = None,
         partitioner: Partitioner | None = None,
     ) -> Stream[K, V]:
-        """Through an internal topic of its own (B9). Without a key serde the default one is used, not the stream's."""
+        """Through an internal topic of its own (B9). A default key serde comes before the stream's."""
+        key = known_serde(key, self.builder.config.default_key, self.key)
         prefix = name if name is not None else self.builder.names.node("KSTREAM-REPARTITION-")
         if partitions is not None and partitions < 1:
             self.builder.faults.append(f"repartition {prefix} cannot have {partitions} partitions")
@@ -206,9 +215,13 @@ class Stream(StreamJoins[K, V]):
     def group_by_key(
         self, *, name: str | None = None, key: Serde[K] | None = None, value: Serde[V] | None = None
     ) -> GroupedStream[K, V]:
-        """By the key it has; repartitions only if a step above changed keys (C1). With any option no serde is inherited."""
-        inherits = name is None and key is None and value is None
-        return self.builder.new_group(self, self.key if inherits else key, self.value if inherits else value, name)
+        """By the key it has; repartitions only if a step above changed keys (C1). With any option default serdes come
+        before the stream's."""
+        if name is None and key is None and value is None:
+            return self.builder.new_group(self, self.key, self.value, name)
+        key = known_serde(key, self.builder.config.default_key, self.key)
+        value = known_serde(value, self.builder.config.default_value, self.value)
+        return self.builder.new_group(self, key, value, name)
 
     def group_by(
         self,
@@ -220,8 +233,10 @@ class Stream(StreamJoins[K, V]):
     ) -> GroupedStream[K2, V]:
         """By another key: select_key and group_by_key in one, always through a repartition topic (C1)."""
         rekeyed = self.select_key(selector, name=name)
-        inherits = name is None and key is None and value is None
-        return self.builder.new_group(rekeyed, key, rekeyed.value if inherits else value, name)
+        if name is None and key is None and value is None:
+            return self.builder.new_group(rekeyed, key, rekeyed.value, name)
+        value = known_serde(value, self.builder.config.default_value, rekeyed.value)
+        return self.builder.new_group(rekeyed, key, value, name)
 
     # processors
 

@@ -254,7 +254,8 @@ class CachingWindowStore(WindowStore[K, V]):
     def _by_time(self, time_from: int, time_to: int, *, reverse: bool) -> Iterator[tuple[bytes, Entry]]:
         rows = self._scan(None, None, (time_from, time_to), reverse)
         # Held rows are in no index.
-        return iter(sorted(rows, key=by_start, reverse=reverse)) if self.spec.time_ordered else rows
+        by_time = self.spec.time_ordered or not self.spec.persistent
+        return iter(sorted(rows, key=by_start, reverse=reverse)) if by_time else rows
 
     def _is_hidden(self, row: bytes) -> bool:
         return start_of(row) < super()._earliest()

@@ -17,7 +17,7 @@ from app.streams.stores.overlay import Committed, Entry, Readable
 from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
 from app.streams.stores.specs import SessionSpec
 from app.streams.stores.stage import Stage, Writes
-from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
+from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
 from app.streams.stores.window import Clock
 
 K = TypeVar("K")
@@ -289,6 +289,7 @@ class SessionStore(SessionView[K, V]):
         serialize, is_live = self._serialize, segments.is_live
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
+        refused = False
         for row, (value, timestamp) in sealed.entries.items():
             live = is_live(row)
             if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
@@ -299,9 +300,11 @@ class SessionStore(SessionView[K, V]):
             data = None if value is None else serialize(value)
             if log:
                 rows.append(change(row[PREFIX:], data, timestamp))
+            refused = refused or row[0] >= 0x80
             if live:
                 writes.append((row, data))
-        return rows
+        # A row that was taken, and refused when it came again, is in there twice.
+        return last_of_each_key(rows) if refused else rows
 
     def applied(self, position: int | None = None) -> None:
         self._stage.applied(position)

@@ -101,3 +101,12 @@ class Changelog:
         if self.topic is None:
             raise ValueError("a store without a changelog has no changelog rows")
         return row((self.topic, self._partition, key, value, timestamp, headers))
+
+
+def last_of_each_key(rows: Iterable[Row]) -> list[Row]:
+    """The last row of each key, in the order they came."""
+    last: dict[bytes | None, Row] = {}
+    for each in rows:
+        last.pop(each.key, None)
+        last[each.key] = each
+    return list(last.values())

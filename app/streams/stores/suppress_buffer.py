@@ -46,6 +46,7 @@ class SuppressBuffer:
         "_order",
         "_rows",
         "_sealed",
+        "_sent",
         "_serialize",
         "_serialize_key",
         "_subject",
@@ -69,6 +70,8 @@ class SuppressBuffer:
         self._rows: dict[bytes, tuple[int, Buffered]] = {}
         self._order: SortedList[tuple[int, bytes]] = SortedList()
         self._dirty: set[bytes] = set()
+        # Those of them that a flush has logged already.
+        self._sent: set[bytes] = set()
         self._sealed: list[tuple[bytes, bytes | None]] | None = None
         # Bytes in the buffer, as Java counts them.
         self.size = 0
@@ -113,20 +116,23 @@ class SuppressBuffer:
         _, buffered = self._rows.pop(row)
         self.size -= _size(row, buffered)
         self._dirty.add(row)
+        self._sent.discard(row)
         new, old = (None if value is None else self._deserialize(value) for value in (buffered.new, buffered.old))
         return Evicted(self._deserialize_key(row), (new, old, True), buffered.origin)
 
     def flush(self) -> None:
         """Java writes the rows of a commit just before it, when every put is logged too."""
-        if self._changelog.at_once and self._sealed is None:
-            for row in sorted(self._dirty):
+        if self._changelog.at_once:
+            for row in sorted(self._dirty - self._sent):
                 self._changelog.send(*self._logged(row))
+            self._sent |= self._dirty
 
     def seal(self) -> list[Row]:
         if self._sealed is not None:
             raise TaskMisused("a commit of this store is under way")
         dirty = sorted(self._dirty)
         self._dirty.clear()
+        self._sent.clear()
         self._sealed = [(row, self._written(row)) for row in dirty]
         # Java follows a hash set; any order serves, so the one of the keys.
         return [self._changelog.row(*self._logged(row)) for row in dirty] if self._changelog.log else []
@@ -143,9 +149,9 @@ class SuppressBuffer:
             if key is None:
                 continue
             found = self._rows.get(key)
-            if value is None:
-                self._remove(key)
-            else:
+            # Its slot too: the key may have left and come back between two commits, without a tombstone.
+            self._remove(key)
+            if value is not None:
                 prior = None if found is None else found[1].prior
                 origin = Origin(timestamp, -1, self._subject, self._ctx.task_id.partition, headers)
                 buffered, time = read_changelog(value, dict(headers), prior, origin)
@@ -173,6 +179,7 @@ class SuppressBuffer:
             self.size -= _size(row, before[1])
         self._rows[row] = (time, buffered)
         self.size += _size(row, buffered)
+        self._sent.discard(row)
 
     def _remove(self, row: bytes) -> None:
         before = self._rows.pop(row, None)

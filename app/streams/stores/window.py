@@ -24,7 +24,7 @@ from app.streams.stores.segments import (
 )
 from app.streams.stores.specs import WindowSpec
 from app.streams.stores.stage import Stage, Writes
-from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
+from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -290,6 +290,7 @@ class WindowStore(WindowView[K, V]):
         serialize, timestamped, is_live = self._serialize, self.spec.timestamped, segments.is_live
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
+        refused = False
         for row, (value, timestamp, sequence) in sealed.entries.items():
             if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
                 # An index row: there or not, nothing in it.
@@ -299,9 +300,11 @@ class WindowStore(WindowView[K, V]):
             data = None if value is None else serialize(value)
             if log:
                 rows.append(change(row[PREFIX:-4] + sequence.to_bytes(4, "big"), data, timestamp))
+            refused = refused or row[0] >= 0x80
             if is_live(row):
                 writes.append((row, _TIMESTAMP.pack(timestamp) + data if timestamped and data is not None else data))
-        return rows
+        # A row that was taken, and refused when it came again, is in there twice.
+        return last_of_each_key(rows) if refused else rows
 
     def applied(self, position: int | None = None) -> None:
         self._stage.applied(position)

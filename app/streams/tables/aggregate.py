@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.streams.model import Forward
+from app.streams.stores.specs import VersionedSpec
+from app.streams.tables.keeping import stamped_keeper
+from app.streams.tables.views import StoreView
 from app.streams.topology.runtime import Runtime
 
 
@@ -65,7 +68,9 @@ def _fold(
 ) -> Forward:
     """fold(key, value, old or None) → new or None. Result time: the later of the old one's and the record's (A9)."""
     store, ctx = runtime.store(store_name), runtime.ctx
-    get, put, caches = store.get, store.put, getattr(store, "caches", False)
+    if isinstance(store.spec, VersionedSpec):
+        return _fold_versions(runtime, store_name, stamped_keeper(store, ctx, forward, send_old=send_old), fold)
+    get, put, caches = store.get, store.put, store.caches
     if caches:
         store.on_flush(forward, send_old)
 
@@ -88,5 +93,25 @@ def _fold(
         ctx.timestamp = timestamp
         forward(key, (new, old if send_old else None, True))
         ctx.timestamp = kept
+
+    return step
+
+
+def _fold_versions(
+    runtime: Runtime,
+    store_name: str,
+    keep: Callable[[Any, Any, Any, int], None],
+    fold: Callable[[Any, Any, Any], Any],
+) -> Forward:
+    """The same in a versioned store: each result is a version, and one that is too old may be refused (I6)."""
+    ctx, get = runtime.ctx, StoreView(store_name).open(runtime)
+
+    def step(key: Any, value: Any) -> None:
+        if key is None or value is None:
+            ctx.dropped()
+            return
+        found = get(key)
+        old, timestamp = (None, ctx.timestamp) if found is None else found
+        keep(key, fold(key, value, old), old, max(timestamp, ctx.timestamp))
 
     return step

@@ -21,7 +21,7 @@ def keeper(store: Any, ctx: Any, forward: Forward, *, send_old: bool) -> Keep:
     if isinstance(store.spec, VersionedSpec):
         return _versioned(store, ctx, forward, send_old)
     put = store.put
-    if getattr(store, "caches", False):
+    if store.caches:
         store.on_flush(forward, send_old)
 
         def keep_cached(key: Any, new: Any, _old: Any) -> None:
@@ -32,6 +32,28 @@ def keeper(store: Any, ctx: Any, forward: Forward, *, send_old: bool) -> Keep:
     def keep(key: Any, new: Any, old: Any) -> None:
         put(key, new, ctx.timestamp)
         forward(key, (new, old if send_old else None, True))
+
+    return keep
+
+
+def stamped_keeper(store: Any, ctx: Any, forward: Forward, *, send_old: bool) -> Callable[[Any, Any, Any, int], None]:
+    """The same for results with a time of their own: keep(key, new, old, timestamp), forwarded with that time.
+
+    A deletion is logged with the time of the record all the same (A10).
+    """
+    put, versioned = store.put, isinstance(store.spec, VersionedSpec)
+    silent = store.caches
+    if silent:
+        store.on_flush(forward, send_old)
+
+    def keep(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        valid_to = put(key, new, timestamp)
+        if silent or (versioned and valid_to == NOT_PUT):
+            return
+        kept = ctx.timestamp
+        ctx.timestamp = timestamp
+        forward(key, (new, old if send_old else None, not versioned or valid_to == LATEST))
+        ctx.timestamp = kept
 
     return keep
 

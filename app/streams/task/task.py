@@ -22,7 +22,7 @@ from app.streams.task.compile import compile_steps
 from app.streams.task.failures import Failures, node_of
 from app.streams.task.idling import may_process
 from app.streams.task.open import Bases, open_queues, open_stores
-from app.streams.task.punctuation import Punctuator, Punctuators
+from app.streams.task.punctuation import Punctuator, Punctuators, next_slot
 from app.streams.task.queue import PartitionQueue
 from app.streams.task.read_only import ReadOnlyStore
 from app.streams.topology.runtime import Clock, TaskParts
@@ -327,11 +327,14 @@ class Task:
         self, node: str, clock: Clock, start: int | None, interval: int, punctuate: Callable[[int], None]
     ) -> Punctuator:
         punctuator = Punctuator(node, interval, punctuate)
-        if clock is Clock.STREAM_TIME:
-            # The grid begins at 0, so the first record fires it (H7). Without any record there is no stream time.
-            self._stream_clock.add(0 if start is None else start, punctuator)
-        else:
-            self._wall_clock.add(self.ctx.now + interval if start is None else start, punctuator)
+        is_stream = clock is Clock.STREAM_TIME
+        now = self.ctx.stream_time if is_stream else self.ctx.now
+        if start is None:
+            # The grid of stream time begins at 0, so the first record fires it (H7); a clock first lets time pass (H8).
+            start = 0 if is_stream else now + interval
+        elif start < now:
+            start = next_slot(start, interval, now)
+        (self._stream_clock if is_stream else self._wall_clock).add(start, punctuator)
         return punctuator
 
     def _fire(self, clock: Punctuators, now: int) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from app.streams.config import StreamsConfig
 from app.streams.context import Context
 from app.streams.model import Forward, TaskId
+
+S = TypeVar("S")
 
 
 class Clock(Enum):
@@ -41,6 +43,8 @@ class TaskParts:
     schedule: Callable[[str, Clock, int | None, int, Callable[[int], None]], Cancellable]
     request_commit: Callable[[], None]
     on_close: Callable[[Callable[[], None]], None]
+    # What several nodes of a task know together besides stores, by name; lost with the task.
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
 class Runtime:
@@ -61,6 +65,11 @@ class Runtime:
     def metadata(self) -> dict[str, int]:
         """Saved with the offsets at commit (D15); keyed by store name."""
         return self.parts.metadata
+
+    def shared(self, name: str, make: Callable[[], S]) -> S:
+        """The object several nodes of this task share under a name, made by the first that asks."""
+        found: S = self.parts.shared.setdefault(name, make())
+        return found
 
     def store(self, name: str) -> Any:
         """An open store this node is connected to; global stores are open to all, for reading (H12)."""

@@ -1,4 +1,4 @@
-"""Kinds of windows as values. All times in ms; a window belongs to a key. Without grace nothing late is accepted (D3)."""
+"""Kinds of windows as values (D1-D11). All times in ms. Nothing late is accepted unless grace is given (D3)."""
 
 from __future__ import annotations
 
@@ -156,6 +156,12 @@ class JoinWindows:
         if self.before + self.after < 0:
             raise ValueError(f"a join window must not end before it begins: before {self.before}, after {self.after}")
         _not_negative("grace", self.grace)
+
+    @classmethod
+    def within(cls, difference: int, grace: int = 0) -> JoinWindows:
+        """As far into the past as into the future (Java: ofTimeDifferenceAndGrace)."""
+        _not_negative("the difference of a join window", difference)
+        return cls(difference, difference, grace)
 
 
 # Windows whose bounds are fixed, so that their store needs no end of theirs.

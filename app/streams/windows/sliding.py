@@ -69,7 +69,8 @@ class SlidingAggregate:
 
     def _updates(self, runtime: Runtime, forward: Forward) -> HandOn | None:
         """How updates are handed on (D13); None if they are not, or if the record cache does it."""
-        store, ctx, send_old, difference = runtime.store(self.store), runtime.ctx, self.send_old, self.windows.difference
+        store, ctx = runtime.store(self.store), runtime.ctx
+        send_old, difference = self.send_old, self.windows.difference
         if self.emit is Emit.ON_CLOSE:
             return None
         if store.caches:

@@ -32,7 +32,7 @@ final class Aggregations {
                     from, "reduce", Folds.reducer(step.get("adder")), Folds.reducer(step.get("subtractor")), named, materialized(from, step))
                 : Overload.call(from, "reduce", Folds.reducer(step.get("reducer")), named, materialized(from, step));
             case "aggregate" -> aggregate(from, step, named);
-            default -> throw new IllegalArgumentException("no op here: " + step.json());
+            default -> throw new Misread("no op here: " + step.json());
         };
     }
 
@@ -60,7 +60,7 @@ final class Aggregations {
         if (from instanceof TimeWindowedKStream || from instanceof TimeWindowedCogroupedKStream) {
             return Options.window(step);
         }
-        throw new IllegalArgumentException("nothing to aggregate: " + from);
+        throw new Misread("nothing to aggregate: " + from);
     }
 
     private static Object emitting(final Object windowed, final Step step) {
@@ -85,7 +85,7 @@ final class Aggregations {
             case "unlimited" -> window.has("start")
                 ? UnlimitedWindows.of().startOn(Instant.ofEpochMilli(window.get("start").longValue()))
                 : UnlimitedWindows.of();
-            default -> throw new IllegalArgumentException("unknown window " + window.json());
+            default -> throw new Misread("unknown window " + window.json());
         };
     }
 

@@ -57,7 +57,11 @@ final class Commands {
     }
 
     private long time(final int at) {
-        return Long.parseLong(words[at]);
+        try {
+            return Long.parseLong(words[at]);
+        } catch (final NumberFormatException malformed) {
+            throw new Misread("no time in " + String.join(" ", words) + ": " + malformed.getMessage());
+        }
     }
 
     private Object stored(final Object value, final long timestamp) {
@@ -177,7 +181,7 @@ final class Commands {
         }
     }
 
-    private IllegalStateException unknown() {
-        return new IllegalStateException("unknown command " + String.join(" ", words));
+    private Misread unknown() {
+        return new Misread("unknown command " + String.join(" ", words));
     }
 }

@@ -75,7 +75,7 @@ final class Dsl {
     private Object bound(final String name) {
         final Object found = bound.get(name);
         if (found == null) {
-            throw new IllegalArgumentException("nothing is bound to " + name);
+            throw new Misread("nothing is bound to " + name);
         }
         return found;
     }

@@ -44,7 +44,7 @@ public final class Extractors {
             case "value" -> new OfValue();
             case "value_at" -> new AfterAt();
             case "partition_time_plus_one" -> new PartitionTimePlusOne();
-            default -> throw new IllegalArgumentException("unknown extractor " + name);
+            default -> throw new Misread("unknown extractor " + name);
         };
     }
 }

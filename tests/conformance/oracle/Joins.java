@@ -17,7 +17,7 @@ final class Joins {
             case "join" -> "join";
             case "left_join" -> "leftJoin";
             case "outer_join" -> "outerJoin";
-            default -> throw new IllegalArgumentException("unknown join " + step.json());
+            default -> throw new Misread("unknown join " + step.json());
         };
         final Object joiner = Folds.readsKey(step.get("joiner")) ? Folds.joinerWithKey() : Folds.joiner(step.get("joiner"));
         final Object named = step.has("name") ? step.named() : null;

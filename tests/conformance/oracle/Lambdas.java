@@ -33,8 +33,8 @@ final class Lambdas {
             return ((Number) args.get(0)).longValue();
         }
 
-        IllegalArgumentException unknown(final String kind) {
-            return new IllegalArgumentException("unknown " + kind + " " + name);
+        Misread unknown(final String kind) {
+            return new Misread("unknown " + kind + " " + name);
         }
     }
 

@@ -10,6 +10,7 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.Cancellable;
 import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.Punctuator;
 import org.apache.kafka.streams.processor.api.ProcessingContext;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -115,7 +116,7 @@ interface Logic {
         final long[] count = {0};
         final Cancellable[] handle = {null};
         final boolean once = call.name().equals("tick_once");
-        final org.apache.kafka.streams.processor.Punctuator tick = timestamp -> {
+        final Punctuator tick = timestamp -> {
             out.forward(new Item("tick", timestamp + ":" + count[0], timestamp, new RecordHeaders()), null);
             count[0] = 0;
             if (once) {

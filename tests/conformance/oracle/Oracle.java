@@ -70,13 +70,18 @@ public final class Oracle {
                 throw new IllegalStateException("the outcome depends on how ties are broken");
             }
             return answer.put("order", "topic");
-        } catch (final IOException | RuntimeException | OutOfMemoryError broken) {
+        } catch (final IOException | RuntimeException | Misread | OutOfMemoryError broken) {
             failures.incrementAndGet();
             System.out.printf("FAILED %s: %s%n", name, broken);
-            if (System.getenv("ORACLE_TRACE") != null) {
-                broken.printStackTrace(System.out);
-            }
+            trace(broken);
             return null;
+        }
+    }
+
+    /** Shows why a scenario was refused or died, to whoever writes one: ORACLE_TRACE=1 scripts/vectors expand FAMILY NAME. */
+    static void trace(final Throwable thrown) {
+        if (System.getenv("ORACLE_TRACE") != null) {
+            thrown.printStackTrace(System.err);
         }
     }
 

@@ -22,7 +22,7 @@ final class Overload {
             }
             type = type.getSuperclass();
         }
-        throw new IllegalArgumentException("no " + name + Arrays.toString(Arrays.stream(args).map(Object::getClass).toArray()) + " on " + target);
+        throw new Misread("no " + name + Arrays.toString(Arrays.stream(args).map(Object::getClass).toArray()) + " on " + target);
     }
 
     private static boolean accepts(final Method method, final Object[] args) {

@@ -52,7 +52,7 @@ final class Papi {
             case "add_read_only_store" -> topology.addReadOnlyStateStore(
                 new StoreSpec(step.inner("store")).builder(), step.text("source"), extractor(step), deserializer(step, "key"),
                 deserializer(step, "value"), step.text("topic"), name, processors.terminal(step.get("processor")));
-            default -> throw new IllegalArgumentException("no op of the Topology API: " + step.json());
+            default -> throw new Misread("no op of the Topology API: " + step.json());
         }
     }
 

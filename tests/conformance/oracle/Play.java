@@ -51,9 +51,7 @@ final class Play {
                 scenario.put("describe", Description.of(topology));
                 life = new Life(topology, properties, ties);
             } catch (final RuntimeException refused) {
-                if (System.getenv("ORACLE_TRACE") != null) {
-                    refused.printStackTrace(System.out);
-                }
+                Oracle.trace(refused);
                 scenario.remove("describe");
                 scenario.put("build_error", refused.getClass().getSimpleName());
                 return scenario;
@@ -86,15 +84,13 @@ final class Play {
         for (final JsonNode json : scenario.path("events")) {
             final ObjectNode event = (ObjectNode) json;
             if (failed) {
-                throw new IllegalArgumentException("an event behind the one that fails: " + event);
+                throw new Misread("an event behind the one that fails: " + event);
             }
             try {
                 play(life, event);
             } catch (final RuntimeException fatal) {
                 event.put("fails", fatal.getClass().getSimpleName());
-                if (System.getenv("ORACLE_TRACE") != null) {
-                    fatal.printStackTrace(System.out);
-                }
+                Oracle.trace(fatal);
                 failed = true;
             }
             final ArrayNode log = CallLog.take();

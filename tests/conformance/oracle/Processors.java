@@ -92,7 +92,7 @@ record Processors(Map<String, StoreSpec> stores) {
         @Override
         public void forward(final Logic.Item item, final String child) {
             if (item.key() != current.key()) {
-                throw new IllegalArgumentException("process_values cannot change the key: " + json);
+                throw new Misread("process_values cannot change the key: " + json);
             }
             context.forward(current.withValue(item.value()).withTimestamp(item.timestamp()).withHeaders(item.headers()));
         }

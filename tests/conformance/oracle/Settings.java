@@ -9,6 +9,7 @@ import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.LogAndFailExceptionHandler;
 import org.apache.kafka.streams.errors.LogAndFailProcessingExceptionHandler;
 import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
+import org.apache.kafka.streams.state.DslStoreSuppliers;
 
 /** A scenario's config as Kafka Streams properties (FORMAT.md §2). */
 final class Settings {
@@ -45,7 +46,7 @@ final class Settings {
             props.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, suppliers(config.get("store").textValue()).getClass());
         }
         putHandlers(props);
-        config.path("props").fields().forEachRemaining(entry -> props.put(entry.getKey(), entry.getValue().asText()));
+        config.path("props").properties().forEach(entry -> props.put(entry.getKey(), entry.getValue().asText()));
         return props;
     }
 
@@ -69,11 +70,11 @@ final class Settings {
         return config.get(handler).textValue().equals("continue");
     }
 
-    static org.apache.kafka.streams.state.DslStoreSuppliers suppliers(final String name) {
+    static DslStoreSuppliers suppliers(final String name) {
         return switch (name) {
             case "in_memory" -> new BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers();
             case "rocksdb" -> new BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers();
-            default -> throw new IllegalArgumentException("unknown store type " + name);
+            default -> throw new Misread("unknown store type " + name);
         };
     }
 }

@@ -13,6 +13,7 @@ import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.internals.SessionWindow;
 import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.AggregationWithHeaders;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
@@ -93,6 +94,9 @@ final class Snapshot {
         }
         if (entry.value instanceof ValueAndTimestamp<?> both) {
             return row.add(Values.toJson(both.value())).add(both.timestamp());
+        }
+        if (entry.value instanceof AggregationWithHeaders<?> session) {
+            return row.add(Values.toJson(session.aggregation()));
         }
         if (entry.value instanceof ValueTimestampHeaders<?> all) {
             return withTimestamp(row.add(Values.toJson(all.value())), all.timestamp());

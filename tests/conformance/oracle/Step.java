@@ -25,7 +25,7 @@ record Step(JsonNode json) {
     JsonNode get(final String field) {
         final JsonNode found = json.get(field);
         if (found == null) {
-            throw new IllegalArgumentException("step without " + field + ": " + json);
+            throw new Misread("step without " + field + ": " + json);
         }
         return found;
     }

@@ -54,7 +54,7 @@ record StoreSpec(Step step) {
                 key, value);
             case "versioned" -> Stores.versionedKeyValueStoreBuilder(
                 Stores.persistentVersionedKeyValueStore(name(), step.millis("history")), key, value);
-            default -> throw new IllegalArgumentException("unknown store kind " + step.text("kind"));
+            default -> throw new Misread("unknown store kind " + step.text("kind"));
         };
     }
 

@@ -104,7 +104,7 @@ record Streams(Processors processors, Map<String, Object> bound) {
                     stream.foreach((k, v) -> CallLog.add(label, k, v));
                 }
             }
-            default -> throw new IllegalArgumentException("no op of a stream: " + step.json());
+            default -> throw new Misread("no op of a stream: " + step.json());
         }
         return null;
     }

@@ -30,7 +30,7 @@ final class Tables {
                 yield grouped == null ? table.groupBy(fn::apply) : table.groupBy(fn::apply, grouped);
             }
             case "suppress" -> table.suppress(suppressed(step));
-            default -> throw new IllegalArgumentException("no op of a table: " + step.json());
+            default -> throw new Misread("no op of a table: " + step.json());
         };
     }
 

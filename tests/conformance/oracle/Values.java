@@ -39,7 +39,7 @@ final class Values {
             case "integer" -> Serdes.Integer();
             case "double" -> Serdes.Double();
             case "bytes" -> Serdes.Bytes();
-            default -> throw new IllegalArgumentException("unknown serde " + name);
+            default -> throw new Misread("unknown serde " + name);
         };
     }
 
@@ -78,7 +78,7 @@ final class Values {
             case "integer" -> json.intValue();
             case "double" -> json.doubleValue();
             case "bytes" -> Bytes.wrap(HEX.parseHex(json.textValue()));
-            default -> throw new IllegalArgumentException("unknown serde " + serde);
+            default -> throw new Misread("unknown serde " + serde);
         };
     }
 
@@ -92,7 +92,7 @@ final class Values {
             case "long" -> Long.valueOf(word);
             case "integer" -> Integer.valueOf(word);
             case "double" -> Double.valueOf(word);
-            default -> throw new IllegalArgumentException("no command words for serde " + serde);
+            default -> throw new Misread("no command words for serde " + serde);
         };
     }
 
@@ -120,7 +120,7 @@ final class Values {
         if (value instanceof Bytes bytes) {
             return hex(bytes.get());
         }
-        throw new IllegalArgumentException("no JSON for " + value.getClass());
+        throw new Misread("no JSON for " + value.getClass());
     }
 
     static JsonNode hex(final byte[] bytes) {

@@ -45,10 +45,17 @@ TABLE_ROWS = feed(
 )
 
 
+OPERATIONS: dict[str, Json] = {
+    "count": {},
+    "reduce": {"reducer": "sum"},
+    "aggregate": {"init": 10, "aggregator": "sum"},
+}
+
+
 def materialized_variants() -> Iterator[Json]:
     for name, fields in MATERIALIZED.items():
-        for op in ("count", "reduce", "aggregate"):
-            more: Json = {"reduce": {"reducer": "sum"}, "aggregate": {"init": 10, "aggregator": "sum"}, "count": {}}[op]
+        for op in OPERATIONS:
+            more = OPERATIONS[op]
             if op == "aggregate" and fields is None:
                 continue  # the aggregate would fall to the default serde, which is text
             t = Steps()
@@ -105,15 +112,22 @@ def functions() -> Iterator[Json]:
     t = Steps()
     g = t("group_by_key", t.stream("in", "integer", "integer"))
     t.emit(t("reduce", g, reducer="sum"), "out", "integer", "integer")
-    yield scenario("integer-keys", "C2", "integers as keys: the store's order is that of the bytes", t,
-                   feed("in", (5, 1, 1), (-1, 2, 2), (5, 3, 3), (None, 1, 4)))  # fmt: skip
+    yield scenario(
+        "integer-keys",
+        "C2",
+        "integers as keys: the store's order is that of the bytes",
+        t,
+        feed("in", (5, 1, 1), (-1, 2, 2), (5, 3, 3), (None, 1, 4)),
+    )
 
 
 def groupings() -> Iterator[Json]:
     variants: dict[str, Json] = {
-        "bare": {}, "named": {"name": "g", "key": "string", "value": "string"}, "serdes": {"key": "string", "value": "string"},
+        "bare": {},
+        "named": {"name": "g", "key": "string", "value": "string"},
+        "serdes": {"key": "string", "value": "string"},
         "name-only": {"name": "g"},
-    }  # fmt: skip
+    }
     for name, fields in variants.items():
         t = Steps()
         g = t("group_by", t.stream("in"), fn="value", **fields)
@@ -214,13 +228,21 @@ def tables() -> Iterator[Json]:
 
 def cogroups() -> Iterator[Json]:
     rows = [
-        *feed("in1", ("k", "x", 1)), *feed("in2", ("z", "k", 2)), *feed("in1", ("k", "y", 5)), *feed("in2", ("q", "j", 3)),
-        *feed("in1", (None, "n", 4), ("k", None, 6)), *feed("in2", ("k", "xx", 30)), *feed("in1", ("k", "zz", 12), ("j", "q", 13)),
-    ]  # fmt: skip
+        *feed("in1", ("k", "x", 1)),
+        *feed("in2", ("z", "k", 2)),
+        *feed("in1", ("k", "y", 5)),
+        *feed("in2", ("q", "j", 3)),
+        *feed("in1", (None, "n", 4), ("k", None, 6)),
+        *feed("in2", ("k", "xx", 30)),
+        *feed("in1", ("k", "zz", 12), ("j", "q", 13)),
+    ]
     windows: dict[str, Json | None] = {
-        "plain": None, "tumbling": {"type": "tumbling", "size": 10, "grace": 5}, "hopping": {"type": "hopping", "size": 10, "advance": 5},
-        "sliding": {"type": "sliding", "difference": 10, "grace": 20}, "session": {"type": "session", "gap": 5, "grace": 5},
-    }  # fmt: skip
+        "plain": None,
+        "tumbling": {"type": "tumbling", "size": 10, "grace": 5},
+        "hopping": {"type": "hopping", "size": 10, "advance": 5},
+        "sliding": {"type": "sliding", "difference": 10, "grace": 20},
+        "session": {"type": "session", "gap": 5, "grace": 5},
+    }
     for name, window in windows.items():
         for variant in ("store", "named", "rekeyed"):
             t = Steps()

@@ -8,9 +8,18 @@ Lambda = str | list[Any]
 
 RESTART: Json = {"restart": True}
 _UNBOUND = {
-    "to", "foreach", "split", "add_store", "add_global_store", "add_source", "add_processor", "add_sink", "add_state_store",
-    "connect_stores", "add_read_only_store",
-}  # fmt: skip
+    "to",
+    "foreach",
+    "split",
+    "add_store",
+    "add_global_store",
+    "add_source",
+    "add_processor",
+    "add_sink",
+    "add_state_store",
+    "connect_stores",
+    "add_read_only_store",
+}
 
 
 class Steps:
@@ -49,6 +58,11 @@ class Steps:
 def store(name: str, value: str = "string", key: str = "string", **fields: Any) -> Json:
     """A Materialized with a name."""
     return {"name": name, "key": key, "value": value} | fields
+
+
+def given(**fields: Any) -> Json:
+    """The fields that are not None: an absent argument is not passed."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def event(topic: str, key: Any, value: Any, ts: int, *headers: tuple[str, str | None]) -> Json:

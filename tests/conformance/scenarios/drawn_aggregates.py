@@ -7,6 +7,19 @@ from tests.conformance.scenarios.draw import Draw, Mix, letters, longs
 from tests.conformance.scenarios.plan import Family, Plan, stores
 
 RESETTING: Lambda = ["concat_reset", "x"]
+WINDOWED: dict[str, Json] = {
+    "count": {},
+    "reduce": {"reducer": "concat"},
+    "aggregate": {"init": "", "aggregator": RESETTING},
+}
+TABLE_OPERATORS: list[tuple[str, Json]] = [
+    ("filter", {"pred": ["value_gt", 1]}),
+    ("filter_not", {"pred": "is_even"}),
+    ("map_values", {"fn": ["add", 3]}),
+    ("map_values", {"fn": ["null_if", 4]}),
+    ("transform_values", {"fn": ["times", 2]}),
+    ("transform_values", {"fn": ["null_to", 5]}),
+]
 
 
 def plain(op: str) -> Callable[[Draw, int], Plan]:
@@ -39,14 +52,18 @@ def of_table(draw: Draw, seed: int) -> Plan:
     t.emit(t("count", g), "counts", "long")
     if number:
         t.emit(t("reduce", g, adder="sum", subtractor="subtract"), "sums", "long")
-        aggregate = t("aggregate", g, init=0, adder="sum_null_zero", subtractor="subtract", materialized=store("agg", "long"))
+        aggregate = t(
+            "aggregate", g, init=0, adder="sum_null_zero", subtractor="subtract", materialized=store("agg", "long")
+        )
         t.emit(aggregate, "aggregates", "long")
     else:
         t.emit(t("reduce", g, adder="concat", subtractor="remove_first"), "reduced")
         a = t("aggregate", g, init="", adder=["concat_sep", "."], subtractor="remove_first", materialized=store("agg"))
         t.emit(a, "aggregates")
     keys = ("a", "b", "c", "d", "e")
-    return Plan(t, Mix(keys=keys, value=longs if number else letters, null_value=20, restarts=seed % 3 == 0), stores(seed))
+    return Plan(
+        t, Mix(keys=keys, value=longs if number else letters, null_value=20, restarts=seed % 3 == 0), stores(seed)
+    )
 
 
 def versioned(draw: Draw, value: str, percent: int) -> Json:
@@ -92,7 +109,7 @@ def windowed(kind: str, emit: str) -> Callable[[Draw, int], Plan]:
         g = t("group_by_key", t.stream("in"))
         w = t("windowed_by", g, window=window_of(kind, draw), emit=emit)
         op = ("count", "reduce", "aggregate")[seed % 3]
-        fields: Json = {"count": {}, "reduce": {"reducer": "concat"}, "aggregate": {"init": "", "aggregator": RESETTING}}[op]
+        fields = WINDOWED[op]
         if op == "aggregate" and kind == "session":
             fields = fields | {"merger": "concat"}
         t.label(t(op, w, **fields), value="long" if op == "count" else "string")
@@ -125,7 +142,9 @@ def time_limits(draw: Draw, seed: int) -> Plan:
 
 def buffers(draw: Draw, seed: int) -> Plan:
     t = Steps()
-    limit: Json = draw.pick(({"max_records": 1}, {"max_records": 2}, {"max_records": 4}, {"max_bytes": 70}, {"max_bytes": 160}))
+    limit: Json = draw.pick(
+        ({"max_records": 1}, {"max_records": 2}, {"max_records": 4}, {"max_bytes": 70}, {"max_bytes": 160})
+    )
     t.emit(t("suppress", t.table("in"), until="time_limit", ms=draw.pick((5, 50, 5000)), full="emit_early", **limit))
     return Plan(t, Mix(keys=("a", "b", "c", "d", "e", "f"), restarts=seed % 4 == 0, headers=10), stores(seed))
 
@@ -133,13 +152,14 @@ def buffers(draw: Draw, seed: int) -> Plan:
 def tables(draw: Draw, seed: int) -> Plan:
     """A chain of table operators, stored here and there, with a branch that needs old values."""
     t = Steps()
-    source = t("to_table", t.stream("in", "long")) if draw.chance(30) else t.table("in", "long", **versioned(draw, "long", 25))
+    source = (
+        t("to_table", t.stream("in", "long"))
+        if draw.chance(30)
+        else t.table("in", "long", **versioned(draw, "long", 25))
+    )
     end = source
     for at in range(1 + draw.below(3)):
-        op, fields = draw.pick((
-            ("filter", {"pred": ["value_gt", 1]}), ("filter_not", {"pred": "is_even"}), ("map_values", {"fn": ["add", 3]}),
-            ("map_values", {"fn": ["null_if", 4]}), ("transform_values", {"fn": ["times", 2]}), ("transform_values", {"fn": ["null_to", 5]}),
-        ))  # fmt: skip
+        op, fields = draw.pick(TABLE_OPERATORS)
         more: Json = {"materialized": store(f"st{at}", "long")} if draw.chance(35) else {}
         end = t(op, end, **fields, **more)
         t.emit(end, f"out{at}", "long")
@@ -172,8 +192,15 @@ FAMILIES: dict[str, Family] = {
     "table-aggregates": Family("C4 C5 C6 E8", "count, reduce and aggregate of a table", of_table),
     "cogroup": Family("C8", "two random inputs in one aggregate, windowed or not", cogroup),
     **{
-        f"{kind}-{emit.replace('_', '-')}": Family(f"{features} {'D14 D15' if emit == 'on_close' else 'D13'}", f"{kind} windows, {emit}", windowed(kind, emit))
-        for kind, features in (("tumbling", "D1 D2"), ("hopping", "D1 D2"), ("sliding", "D7 D8 D9 D10"), ("session", "D4 D5 D6"))
+        f"{kind}-{emit.replace('_', '-')}": Family(
+            f"{features} {'D14 D15' if emit == 'on_close' else 'D13'}", f"{kind} windows, {emit}", windowed(kind, emit)
+        )
+        for kind, features in (
+            ("tumbling", "D1 D2"),
+            ("hopping", "D1 D2"),
+            ("sliding", "D7 D8 D9 D10"),
+            ("session", "D4 D5 D6"),
+        )
         for emit in ("on_update", "on_close")
     },
     "suppress-final": Family("G2 G3 G5", "final results of random windows", final_results),
@@ -181,4 +208,4 @@ FAMILIES: dict[str, Family] = {
     "suppress-buffer": Family("G6 G3", "a random table held back in a small buffer", buffers),
     "table-chains": Family("E1 E2 E4 E5 E6 E8", "random chains of table operators", tables),
     "cache": Family("K2 K3 K4 K5", "random updates through a cache", cached),
-}  # fmt: skip
+}

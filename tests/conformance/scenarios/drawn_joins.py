@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.conformance.scenarios.build import Json, Steps, store
+from tests.conformance.scenarios.build import Json, Steps, given, store
 from tests.conformance.scenarios.draw import Draw, Mix, letters
 from tests.conformance.scenarios.plan import Family, Plan, stores
 
@@ -42,7 +42,8 @@ def self_join(draw: Draw, seed: int) -> Plan:
 def lookups(kind: str) -> Callable[[Draw, int], Plan]:
     def build(draw: Draw, seed: int) -> Plan:
         t = Steps()
-        table = t.table("right", **({} if kind == "table" else {"materialized": store("v", versioned=draw.pick((10, 40, 400)))}))
+        versions = None if kind == "table" else store("v", versioned=draw.pick((10, 40, 400)))
+        table = t.table("right", **given(materialized=versions))
         s = t.stream("left")
         s = t("map", s, fn="identity") if draw.chance(20) else s
         for name, op in (("inner", "join"), ("left", "left_join")):
@@ -91,7 +92,17 @@ def tables(op: str) -> Callable[[Draw, int], Plan]:
         t.emit(j)
         if draw.chance(40):
             g = t("group_by", j, fn=["const_key", "all"], key="string", value="string")
-            t.emit(t("aggregate", g, init="", adder=["concat_sep", ","], subtractor="remove_first", materialized=store("agg")), "all")
+            t.emit(
+                t(
+                    "aggregate",
+                    g,
+                    init="",
+                    adder=["concat_sep", ","],
+                    subtractor="remove_first",
+                    materialized=store("agg"),
+                ),
+                "all",
+            )
         config = stores(seed) | ({"cache_bytes": draw.pick((100, 100_000))} if draw.chance(20) else {})
         config |= {"optimization": "all"} if draw.chance(30) else {}
         return Plan(t, Mix(topics=BOTH, keys=("a", "b", "c", "d"), null_value=25, restarts=seed % 3 == 0), config)

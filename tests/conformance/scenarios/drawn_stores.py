@@ -10,14 +10,40 @@ from tests.conformance.scenarios.plan import Family, Plan
 KEYS = ("a", "ab", "b", "c", "aa")
 COMMANDS = 220
 
+STREAM_OPERATORS: list[tuple[str, Json]] = [
+    ("filter", {"pred": "is_even"}),
+    ("filter_not", {"pred": ["value_gt", 4]}),
+    ("map_values", {"fn": ["add", 1]}),
+    ("peek", {"label": "p"}),
+    ("map", {"fn": ["mod_to_key", 3]}),
+    ("select_key", {"fn": ["value_mod", 2]}),
+    ("flat_map", {"fn": "twice"}),
+    ("flat_map_values", {"fn": ["repeat", 2]}),
+    ("map_values", {"fn": ["null_if", 3]}),
+    ("process", {"processor": ["shift_ts", 2]}),
+]
+
 
 def kv_command(draw: Draw, now: int) -> tuple[str, str]:
     key, value = draw.pick(KEYS), draw.pick(("1", "2", "3", "-"))
     low, high = draw.pick((*KEYS, "-")), draw.pick((*KEYS, "-"))
-    return key, draw.pick((
-        f"put {value}", f"put {value}", f"put {value}", f"absent {value}", "del", "get", "get", f"range {low} {high}", f"rrange {low} {high}",
-        "all", "rall", f"prefix {draw.pick(('a', 'b', 'aa'))}", f"putall {draw.pick(KEYS)} {value} {draw.pick(KEYS)} 9",
-    ))  # fmt: skip
+    return key, draw.pick(
+        (
+            f"put {value}",
+            f"put {value}",
+            f"put {value}",
+            f"absent {value}",
+            "del",
+            "get",
+            "get",
+            f"range {low} {high}",
+            f"rrange {low} {high}",
+            "all",
+            "rall",
+            f"prefix {draw.pick(('a', 'b', 'aa'))}",
+            f"putall {draw.pick(KEYS)} {value} {draw.pick(KEYS)} 9",
+        )
+    )
 
 
 def window_command(draw: Draw, now: int) -> tuple[str, str]:
@@ -25,10 +51,22 @@ def window_command(draw: Draw, now: int) -> tuple[str, str]:
     start = near(draw, now)
     low, high = draw.pick((*KEYS, "-")), draw.pick((*KEYS, "-"))
     one, two = sorted((near(draw, now), near(draw, now)))
-    return key, draw.pick((
-        f"put {value} {start}", f"put {value} {start}", f"put {value} {now}", f"get {start}", f"fetch {one} {two}", f"rfetch {one} {two}",
-        f"fetchk {low} {high} {one} {two}", f"rfetchk {low} {high} {one} {two}", f"fetchall {one} {two}", f"rfetchall {one} {two}", "all", "rall",
-    ))  # fmt: skip
+    return key, draw.pick(
+        (
+            f"put {value} {start}",
+            f"put {value} {start}",
+            f"put {value} {now}",
+            f"get {start}",
+            f"fetch {one} {two}",
+            f"rfetch {one} {two}",
+            f"fetchk {low} {high} {one} {two}",
+            f"rfetchk {low} {high} {one} {two}",
+            f"fetchall {one} {two}",
+            f"rfetchall {one} {two}",
+            "all",
+            "rall",
+        )
+    )
 
 
 def session_command(draw: Draw, now: int) -> tuple[str, str]:
@@ -37,23 +75,37 @@ def session_command(draw: Draw, now: int) -> tuple[str, str]:
     end = start + draw.below(12)
     low, high = draw.pick((*KEYS, "-")), draw.pick((*KEYS, "-"))
     one, two = near(draw, now), near(draw, now)
-    return key, draw.pick((
-        f"put {value} {start} {end}", f"put {value} {start} {end}", f"put {value} {now} {now}", f"del {start} {end}", f"get {start} {end}",
-        f"find {one} {two}", f"rfind {one} {two}", f"findk {low} {high} {one} {two}", "fetch", "rfetch",
-    ))  # fmt: skip
+    return key, draw.pick(
+        (
+            f"put {value} {start} {end}",
+            f"put {value} {start} {end}",
+            f"put {value} {now} {now}",
+            f"del {start} {end}",
+            f"get {start} {end}",
+            f"find {one} {two}",
+            f"rfind {one} {two}",
+            f"findk {low} {high} {one} {two}",
+            "fetch",
+            "rfetch",
+        )
+    )
 
 
 def versioned_command(draw: Draw, now: int) -> tuple[str, str]:
     key, value = draw.pick(("a", "b", "c")), draw.pick(("1", "2", "3", "4", "-"))
     at = near(draw, now)
-    return key, draw.pick((f"put {value} {at}", f"put {value} {at}", f"put {value} {now}", f"del {at}", "get", f"asof {at}", f"asof {at}"))
+    return key, draw.pick(
+        (f"put {value} {at}", f"put {value} {at}", f"put {value} {now}", f"del {at}", "get", f"asof {at}", f"asof {at}")
+    )
 
 
 def near(draw: Draw, now: int) -> int:
     return max(0, now - draw.below(130)) if draw.chance(15) else max(0, now - draw.below(30))
 
 
-def commands(kind: str, make: Callable[[Draw, int], tuple[str, str]], options: Callable[[Draw], Json]) -> Callable[[Draw, int], Plan]:
+def commands(
+    kind: str, make: Callable[[Draw, int], tuple[str, str]], options: Callable[[Draw], Json]
+) -> Callable[[Draw, int], Plan]:
     def build(draw: Draw, seed: int) -> Plan:
         t = Steps()
         fields = options(draw)
@@ -98,9 +150,12 @@ def processors(draw: Draw, seed: int) -> Plan:
 def punctuators(draw: Draw, seed: int) -> Plan:
     t = Steps()
     ticks = (
-        ["tick_stream", 3 + draw.below(20)], ["tick_wall", 3 + draw.below(20)], ["tick_stream_from", draw.below(40), 7], ["tick_once", 9],
+        ["tick_stream", 3 + draw.below(20)],
+        ["tick_wall", 3 + draw.below(20)],
+        ["tick_stream_from", draw.below(40), 7],
+        ["tick_once", 9],
         ["tick_wall_from", draw.below(40), 11],
-    )  # fmt: skip
+    )
     t.to(t("process", t.stream("in"), processor=ticks[seed % len(ticks)]))
     return Plan(t, Mix(tick=25, restarts=seed % 3 == 0))
 
@@ -109,7 +164,15 @@ def optimized(draw: Draw, seed: int) -> Plan:
     t = Steps()
     shapes = [shape for name, shape in SHAPES.items() if name != "cogrouped"]
     shapes[seed % len(shapes)](t)
-    topics = sorted({topic for row in t.rows if row["op"] in ("stream", "table") for topic in [*row.get("topics", []), row.get("topic")] if topic})
+    topics = sorted(
+        {
+            topic
+            for row in t.rows
+            if row["op"] in ("stream", "table")
+            for topic in [*row.get("topics", []), row.get("topic")]
+            if topic
+        }
+    )
     return Plan(t, Mix(topics=topics, restarts=seed % 3 == 0), {"optimization": draw.pick(("none", "all", "all"))})
 
 
@@ -118,11 +181,7 @@ def routes(draw: Draw, seed: int) -> Plan:
     t = Steps()
     ends = [t.stream("in", "long")]
     for _ in range(3 + draw.below(4)):
-        op, fields = draw.pick((
-            ("filter", {"pred": "is_even"}), ("filter_not", {"pred": ["value_gt", 4]}), ("map_values", {"fn": ["add", 1]}), ("peek", {"label": "p"}),
-            ("map", {"fn": ["mod_to_key", 3]}), ("select_key", {"fn": ["value_mod", 2]}), ("flat_map", {"fn": "twice"}),
-            ("flat_map_values", {"fn": ["repeat", 2]}), ("map_values", {"fn": ["null_if", 3]}), ("process", {"processor": ["shift_ts", 2]}),
-        ))  # fmt: skip
+        op, fields = draw.pick(STREAM_OPERATORS)
         ends.append(t(op, draw.pick(ends), **fields))
         if draw.chance(20):
             ends.append(t("merge", draw.pick(ends), other=draw.pick(ends)))
@@ -134,14 +193,27 @@ def routes(draw: Draw, seed: int) -> Plan:
 
 
 FAMILIES: dict[str, Family] = {
-    "kv-commands": Family("I1 I11 I12", "random commands on a key-value store", commands("kv", kv_command, lambda draw: {})),
-    "timestamped-commands": Family("I2 I11 I12", "random commands on a timestamped store", commands("timestamped_kv", kv_command, lambda draw: {})),
-    "window-commands": Family("I3 I4 I11 I12", "random commands on a window store", commands("window", window_command, window_options)),
-    "session-commands": Family("I5 I11 I12", "random commands on a session store", commands("session", session_command, retention)),
-    "versioned-commands": Family("I6 I7 I11", "random commands on a versioned store",
-                                 commands("versioned", versioned_command, lambda draw: {"history": draw.pick((20, 60, 1000, 100_000))})),
-    "stateful-processors": Family("H12 I1 I2", "count_in, dedup, store_put and lookup on stores of every kind", processors),
+    "kv-commands": Family(
+        "I1 I11 I12", "random commands on a key-value store", commands("kv", kv_command, lambda draw: {})
+    ),
+    "timestamped-commands": Family(
+        "I2 I11 I12", "random commands on a timestamped store", commands("timestamped_kv", kv_command, lambda draw: {})
+    ),
+    "window-commands": Family(
+        "I3 I4 I11 I12", "random commands on a window store", commands("window", window_command, window_options)
+    ),
+    "session-commands": Family(
+        "I5 I11 I12", "random commands on a session store", commands("session", session_command, retention)
+    ),
+    "versioned-commands": Family(
+        "I6 I7 I11",
+        "random commands on a versioned store",
+        commands("versioned", versioned_command, lambda draw: {"history": draw.pick((20, 60, 1000, 100_000))}),
+    ),
+    "stateful-processors": Family(
+        "H12 I1 I2", "count_in, dedup, store_put and lookup on stores of every kind", processors
+    ),
     "punctuators": Family("H7 H8 H9 H10", "a punctuator under random records and wall-clock steps", punctuators),
     "optimized": Family("J6 J7 J8", "the optimizer's topologies under random records", optimized),
     "routes": Family("B3 B4 B5 B7", "random rows of stateless operators", routes),
-}  # fmt: skip
+}

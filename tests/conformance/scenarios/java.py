@@ -26,6 +26,10 @@ class NoJavaError(Exception):
     """The packages that bring Java, or the jars, are not to be had."""
 
 
+class OracleError(Exception):
+    """Java could not answer a scenario: it is outside the vocabulary, or hangs on how ties are broken."""
+
+
 @dataclass(frozen=True)
 class Oracle:
     """A compiled oracle; `answer` may be called any number of times, each call is one JVM."""
@@ -43,12 +47,13 @@ class Oracle:
                 Path(given, f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
             arguments = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED"]
             paths = ["-cp", self.classpath, "oracle.Oracle", str(given), str(answered), str(threads)]
-            # the client libraries print to stderr that they have no logger; what matters is printed to stdout
-            done = subprocess.run(
-                [self.java, f"-Djava.io.tmpdir={directory}", *arguments, *paths], stderr=subprocess.PIPE, check=False
-            )
+            # the client libraries say on stderr that they have no logger; what matters is printed to stdout
+            traced = None if os.environ.get("ORACLE_TRACE") else subprocess.PIPE
+            command = [self.java, f"-Djava.io.tmpdir={directory}", *arguments, *paths]
+            done = subprocess.run(command, stderr=traced, check=False)
             if done.returncode != 0:
-                raise RuntimeError(f"the oracle ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
+                errors = (done.stderr or b"").decode()[-2000:]
+                raise OracleError(f"the oracle ended with {done.returncode}: see the lines above. {errors}")
             return {name: json.loads(Path(answered, f"{name}.json").read_text("utf-8")) for name in documents}
 
 
@@ -74,7 +79,7 @@ def _java() -> str:
 def _jars() -> list[Path]:
     try:
         environment = _module("jgo").build(_ARTIFACTS)
-    except Exception as cause:  # noqa: BLE001 - jgo raises what its parsers and requests raise
+    except Exception as cause:  # jgo raises whatever its parsers and requests raise
         raise NoJavaError(f"the jars of {_ARTIFACTS} cannot be had: {cause}") from cause
     # jgo sorts jars into two directories by whether they are modules; all belong on the class path
     return sorted([*environment.path.glob("jars/*.jar"), *environment.path.glob("modules/*.jar")])

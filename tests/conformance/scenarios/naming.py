@@ -8,10 +8,19 @@ from tests.conformance.scenarios.stream_joins import span
 ONE = feed("in", ("k", "apple", 1))
 EXPLICIT = {"ensure.explicit.internal.resource.naming": "true"}
 CHAIN: dict[str, Json] = {
-    "filter": {"pred": "always"}, "filter_not": {"pred": "never"}, "map": {"fn": "identity"}, "map_values": {"fn": "value_upper"},
-    "flat_map": {"fn": "twice"}, "flat_map_values": {"fn": "chars"}, "select_key": {"fn": "value"}, "peek": {"label": "p"},
-    "process": {"processor": "forward"}, "process_values": {"processor": "forward"}, "repartition": {}, "to_table": {},
-}  # fmt: skip
+    "filter": {"pred": "always"},
+    "filter_not": {"pred": "never"},
+    "map": {"fn": "identity"},
+    "map_values": {"fn": "value_upper"},
+    "flat_map": {"fn": "twice"},
+    "flat_map_values": {"fn": "chars"},
+    "select_key": {"fn": "value"},
+    "peek": {"label": "p"},
+    "process": {"processor": "forward"},
+    "process_values": {"processor": "forward"},
+    "repartition": {},
+    "to_table": {},
+}
 WINDOW: Json = {"type": "tumbling", "size": 10}
 
 
@@ -28,11 +37,19 @@ def chains() -> Iterator[Json]:
     for named in (True, False):
         t = Steps()
         s = t.stream("in", **({"name": "src"} if named else {}))
-        t("split", s, branches=[{"pred": "never", "let": "a"}, {"pred": "always", "let": "b"}], default={"let": "c"}, **({"name": "sp"} if named else {}))
+        t(
+            "split",
+            s,
+            branches=[{"pred": "never", "let": "a"}, {"pred": "always", "let": "b"}],
+            default={"let": "c"},
+            **({"name": "sp"} if named else {}),
+        )
         t("foreach", "a", label="x", **({"name": "fe"} if named else {}))
         m = t("merge", "b", other="c", **({"name": "mg"} if named else {}))
         t.to(m, **({"name": "snk"} if named else {}))
-        yield scenario(f"split-merge-{'named' if named else 'generated'}", "J1 J2 B8 B7", "branches, merge, foreach, sink", t, ONE)
+        yield scenario(
+            f"split-merge-{'named' if named else 'generated'}", "J1 J2 B8 B7", "branches, merge, foreach, sink", t, ONE
+        )
 
 
 def groupings() -> Iterator[Json]:
@@ -44,16 +61,24 @@ def groupings() -> Iterator[Json]:
         "reduce": lambda t, g: t("reduce", g, reducer="concat"),
         "aggregate": lambda t, g: t("aggregate", g, init="", aggregator="concat"),
         "tumbling": lambda t, g: t("count", t("windowed_by", g, window=WINDOW)),
-        "tumbling-with": lambda t, g: t("count", t("windowed_by", g, window=WINDOW), materialized={"key": "string", "value": "long"}),
+        "tumbling-with": lambda t, g: t(
+            "count", t("windowed_by", g, window=WINDOW), materialized={"key": "string", "value": "long"}
+        ),
         "sliding": lambda t, g: t("count", t("windowed_by", g, window={"type": "sliding", "difference": 10})),
         "sliding-with": lambda t, g: t(
-            "count", t("windowed_by", g, window={"type": "sliding", "difference": 10}), materialized={"key": "string", "value": "long"}
+            "count",
+            t("windowed_by", g, window={"type": "sliding", "difference": 10}),
+            materialized={"key": "string", "value": "long"},
         ),
         "session": lambda t, g: t("count", t("windowed_by", g, window={"type": "session", "gap": 10})),
         "session-with": lambda t, g: t(
-            "count", t("windowed_by", g, window={"type": "session", "gap": 10}), materialized={"key": "string", "value": "long"}
+            "count",
+            t("windowed_by", g, window={"type": "session", "gap": 10}),
+            materialized={"key": "string", "value": "long"},
         ),
-        "session-reduce": lambda t, g: t("reduce", t("windowed_by", g, window={"type": "session", "gap": 10}), reducer="concat"),
+        "session-reduce": lambda t, g: t(
+            "reduce", t("windowed_by", g, window={"type": "session", "gap": 10}), reducer="concat"
+        ),
     }
     for shape, build in shapes.items():
         for name in (None, "grp"):
@@ -63,32 +88,67 @@ def groupings() -> Iterator[Json]:
                 grouped: Json = {"name": name, "key": "string", "value": "string"} if name else {}
                 result = build(t, t(op, s, **fields, **grouped))
                 t("foreach", t("to_stream", result), label="seen")
-                yield scenario(f"{op}-{shape}-{name or 'generated'}", "J1 J2 C1", f"{op}, {shape}, Grouped: {name}", t, ONE)
+                yield scenario(
+                    f"{op}-{shape}-{name or 'generated'}", "J1 J2 C1", f"{op}, {shape}, Grouped: {name}", t, ONE
+                )
     for optimization in ("none", "all"):
         t = Steps()
         g = t("group_by_key", t("select_key", t.stream("in"), fn="value"), name="grp", key="string", value="string")
         t.emit(t("count", g), "one", "long")
         t.label(t("count", t("windowed_by", g, window=WINDOW)), "two", "long")
-        yield scenario(f"shared-grouping-{optimization}", "J1 J8", "one named grouping, two aggregates", t, ONE, optimization=optimization)
+        yield scenario(
+            f"shared-grouping-{optimization}",
+            "J1 J8",
+            "one named grouping, two aggregates",
+            t,
+            ONE,
+            optimization=optimization,
+        )
         t = Steps()
         s = t("select_key", t.stream("in"), fn="value")
         for at in ("one", "two"):
             g = t("group_by_key", s, name="grp", key="string", value="string")
             t.emit(t("count", g), at, "long")
-        about = "refused: one name for two repartition topics" if optimization == "none" else "one name for two that are merged"
-        yield scenario(f"doubled-grouping-{optimization}", "J1 J8 J12", about, t, ONE if optimization == "all" else [], optimization=optimization)
+        about = (
+            "refused: one name for two repartition topics"
+            if optimization == "none"
+            else "one name for two that are merged"
+        )
+        yield scenario(
+            f"doubled-grouping-{optimization}",
+            "J1 J8 J12",
+            about,
+            t,
+            ONE if optimization == "all" else [],
+            optimization=optimization,
+        )
 
 
 def explicit() -> Iterator[Json]:
     cases: dict[str, Callable[[Steps], None]] = {
         "store": lambda t: t.emit(t("count", t("group_by_key", t.stream("in"))), "out", "long"),
-        "repartition": lambda t: t.emit(t("count", t("group_by", t.stream("in"), fn="value"), materialized=store("c", "long")), "out", "long"),
+        "repartition": lambda t: t.emit(
+            t("count", t("group_by", t.stream("in"), fn="value"), materialized=store("c", "long")), "out", "long"
+        ),
         "join": lambda t: t.to(
-            t("join", t.stream("in"), other=t.stream("other"), joiner="concat", window=span(5), key="string", value="string", other_value="string")
+            t(
+                "join",
+                t.stream("in"),
+                other=t.stream("other"),
+                joiner="concat",
+                window=span(5),
+                key="string",
+                value="string",
+                other_value="string",
+            )
         ),
         "table": lambda t: t.emit(t.table("in")),
         "all-named": lambda t: t.emit(
-            t("count", t("group_by", t.stream("in"), fn="value", name="g", key="string", value="string"), materialized=store("c", "long")),
+            t(
+                "count",
+                t("group_by", t.stream("in"), fn="value", name="g", key="string", value="string"),
+                materialized=store("c", "long"),
+            ),
             "out",
             "long",
         ),
@@ -121,7 +181,9 @@ def subtopologies() -> Iterator[Json]:
         if not first:
             t("global_table", topic="glob", key="string", value="string", materialized=store("g"))
         t.to(t.stream("in2"), "out2")
-        yield scenario(f"global-{'first' if first else 'between'}", "J4 J5 E9", "a global store takes a number too", t, ONE)
+        yield scenario(
+            f"global-{'first' if first else 'between'}", "J4 J5 E9", "a global store takes a number too", t, ONE
+        )
     t = Steps()
     t("add_store", store="shared", kind="kv", key="string", value="string")
     for at in range(2):
@@ -134,7 +196,9 @@ def subtopologies() -> Iterator[Json]:
     t = Steps()
     t.emit(t("count", t("group_by", t.stream("in"), fn="value")), "out", "long")
     props = {"__internal.override.topic.prefix__": "other"}
-    yield scenario("topic-prefix", "J11", "internal topics under another name than the application's", t, ONE, props=props)
+    yield scenario(
+        "topic-prefix", "J11", "internal topics under another name than the application's", t, ONE, props=props
+    )
 
 
 def refused() -> Iterator[Json]:
@@ -155,7 +219,9 @@ def refused() -> Iterator[Json]:
     yield scenario("refused-bad-name", "J12 J2", "refused: characters no topic may have", t, [])
     t = Steps()
     t.emit(t("count", t("group_by_key", t.stream("in")), materialized=store("a b", "long")), "out", "long")
-    yield scenario("refused-bad-store-name", "J12 J2", "refused: characters no topic may have, in a store's name", t, [])
+    yield scenario(
+        "refused-bad-store-name", "J12 J2", "refused: characters no topic may have, in a store's name", t, []
+    )
     t = Steps()
     t.to(t("process", t.stream("in"), processor="forward", stores=["nope"]))
     yield scenario("refused-unknown-store", "J12 H12", "refused: a store that was never added", t, [])

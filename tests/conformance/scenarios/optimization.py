@@ -8,10 +8,21 @@ from tests.conformance.scenarios.stream_joins import span
 FLAGS = ("none", "all", "merge.repartition.topics", "reuse.ktable.source.topics")
 SERDES: Json = {"key": "string", "value": "string", "other_value": "string"}
 ROWS = [
-    *feed("in", ("x", "ab", 1), ("y", "ac", 2), ("z", None, 3), (None, "bb", 4), ("x", "b c", 3), ("q", "", 6), ("y", "ac", 2)),
-    *feed("tab", ("a", "T", 2), ("b", "U", 5)), *feed("in", ("x", "ab", 8), ("y", "bd", 9)), *feed("tab", ("a", None, 7)),
+    *feed(
+        "in",
+        ("x", "ab", 1),
+        ("y", "ac", 2),
+        ("z", None, 3),
+        (None, "bb", 4),
+        ("x", "b c", 3),
+        ("q", "", 6),
+        ("y", "ac", 2),
+    ),
+    *feed("tab", ("a", "T", 2), ("b", "U", 5)),
+    *feed("in", ("x", "ab", 8), ("y", "bd", 9)),
+    *feed("tab", ("a", None, 7)),
     event("in", "r", "aa", 10, ("h", "1")),
-]  # fmt: skip
+]
 
 
 def rekeyed(t: Steps) -> str:
@@ -37,12 +48,24 @@ def aggregate_and_join(t: Steps) -> None:
     c = t("count", t("group_by_key", k), materialized={"key": "string", "value": "long"})
     t.emit(c, "counts", "long")
     f = t("filter", k, pred=["value_starts", "a"], name="fa")
-    agg = t("aggregate", t("group_by_key", f), init=0, aggregator="length_sum", materialized={"key": "string", "value": "long"})
+    agg = t(
+        "aggregate",
+        t("group_by_key", f),
+        init=0,
+        aggregator="length_sum",
+        materialized={"key": "string", "value": "long"},
+    )
     t.emit(agg, "lengths", "long")
     p = t("peek", t("filter", k, pred="always"), label="peeked")
-    t.emit(t("reduce", t("group_by_key", p), reducer="concat", materialized={"key": "string", "value": "string"}), "reduced")
+    t.emit(
+        t("reduce", t("group_by_key", p), reducer="concat", materialized={"key": "string", "value": "string"}),
+        "reduced",
+    )
     g = t("filter", k, pred=["value_longer", 1], name="fb")
-    t.to(t("join", g, other=t.stream("tab"), joiner="concat", window=span(5), **SERDES, name="j", store_name="js"), "joined")
+    t.to(
+        t("join", g, other=t.stream("tab"), joiner="concat", window=span(5), **SERDES, name="j", store_name="js"),
+        "joined",
+    )
 
 
 def merged_sources(t: Steps) -> None:
@@ -107,10 +130,18 @@ def cogrouped(t: Steps) -> None:
 
 
 SHAPES: dict[str, Callable[[Steps], None]] = {
-    "two-aggregates": two_aggregates, "named-groupings": named_groupings, "aggregate-and-join": aggregate_and_join,
-    "merged-sources": merged_sources, "value-changes": through_value_changes, "process": through_process, "two-joins": two_joins,
-    "source-tables": source_tables, "explicit": explicit_repartition, "two-key-changes": two_key_changes, "cogrouped": cogrouped,
-}  # fmt: skip
+    "two-aggregates": two_aggregates,
+    "named-groupings": named_groupings,
+    "aggregate-and-join": aggregate_and_join,
+    "merged-sources": merged_sources,
+    "value-changes": through_value_changes,
+    "process": through_process,
+    "two-joins": two_joins,
+    "source-tables": source_tables,
+    "explicit": explicit_repartition,
+    "two-key-changes": two_key_changes,
+    "cogrouped": cogrouped,
+}
 
 
 def scenarios() -> Iterator[Json]:
@@ -119,12 +150,19 @@ def scenarios() -> Iterator[Json]:
             t = Steps()
             build(t)
             label = flag.split(".")[0]
-            topics = {topic for row in t.rows for topic in [*row.get("topics", []), row.get("topic")] if row["op"] in ("stream", "table")}
+            topics = {
+                topic
+                for row in t.rows
+                for topic in [*row.get("topics", []), row.get("topic")]
+                if row["op"] in ("stream", "table")
+            }
             events = [row for row in ROWS if row["topic"] in topics]
             # the two inputs' repartition topics take their name from the one store, so they must be merged
             refused = shape == "cogrouped" and label in ("none", "reuse")
             about = f"{'refused: ' if refused else ''}{shape}, optimization {flag}"
-            yield scenario(f"{shape}-{label}", "J6 J7 J8 B17 J1", about, t, [] if refused else events, optimization=flag)
+            yield scenario(
+                f"{shape}-{label}", "J6 J7 J8 B17 J1", about, t, [] if refused else events, optimization=flag
+            )
     for shape in ("value-changes", "process"):
         t = Steps()
         SHAPES[shape](t)
@@ -137,4 +175,11 @@ def scenarios() -> Iterator[Json]:
         source_tables(t)
         events = [row for row in ROWS if row["topic"] in ("in", "tab")]
         events = [*events[:6], RESTART, *events[6:]]
-        yield scenario(f"source-tables-restart-{flag}", "J7 L1", f"restored from the source topic or a changelog: {flag}", t, events, optimization=flag)
+        yield scenario(
+            f"source-tables-restart-{flag}",
+            "J7 L1",
+            f"restored from the source topic or a changelog: {flag}",
+            t,
+            events,
+            optimization=flag,
+        )

@@ -120,9 +120,16 @@ def stateful() -> Iterator[Json]:
 
 def punctuators() -> Iterator[Json]:
     ticks: list[list[str | int]] = [
-        ["tick_stream", 10], ["tick_wall", 10], ["tick_stream_from", 7, 10], ["tick_stream_from", 30, 20], ["tick_wall_from", 5, 20],
-        ["tick_wall_from", 50, 7], ["tick_once", 10], ["tick_stream", 1], ["tick_stream", 1000],
-    ]  # fmt: skip
+        ["tick_stream", 10],
+        ["tick_wall", 10],
+        ["tick_stream_from", 7, 10],
+        ["tick_stream_from", 30, 20],
+        ["tick_wall_from", 5, 20],
+        ["tick_wall_from", 50, 7],
+        ["tick_once", 10],
+        ["tick_stream", 1],
+        ["tick_stream", 1000],
+    ]
     for tick in ticks:
         t = Steps()
         t.to(t("process", t.stream("in"), processor=tick))
@@ -223,10 +230,23 @@ def raw_refusals() -> Iterator[Json]:
         "own-parent": [source, keep | {"parents": ["p"]}],
         "topic-twice": [source, source | {"name": "s2"}],
         "source-name-twice": [source, source | {"topics": ["in2"]}],
-        "sink-unknown-parent": [source, {"op": "add_sink", "name": "o", "topic": "o", "parents": ["x"], "key": "string", "value": "string"}],
-        "store-unknown-processor": [source, {"op": "add_state_store", "store": "st", "kind": "kv", "key": "string", "value": "string", "processors": ["x"]}],
+        "sink-unknown-parent": [
+            source,
+            {"op": "add_sink", "name": "o", "topic": "o", "parents": ["x"], "key": "string", "value": "string"},
+        ],
+        "store-unknown-processor": [
+            source,
+            {
+                "op": "add_state_store",
+                "store": "st",
+                "kind": "kv",
+                "key": "string",
+                "value": "string",
+                "processors": ["x"],
+            },
+        ],
         "connect-unknown-store": [source, keep, {"op": "connect_stores", "processor": "p", "stores": ["nope"]}],
-    }  # fmt: skip
+    }
     for name, steps in wrong.items():
         t = Steps()
         t.rows = steps

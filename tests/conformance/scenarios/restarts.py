@@ -6,7 +6,16 @@ from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed,
 from tests.conformance.scenarios.windows import SHAPES, windowed
 
 ROWS = feed(
-    "in", ("a", "x", 5), ("b", "y", 9), ("a", "z", 7), ("c", None, 20), (None, "n", 21), ("a", "w", 12), ("b", None, 3), ("b", "q", 30), ("d", "x", 31)
+    "in",
+    ("a", "x", 5),
+    ("b", "y", 9),
+    ("a", "z", 7),
+    ("c", None, 20),
+    (None, "n", 21),
+    ("a", "w", 12),
+    ("b", None, 3),
+    ("b", "q", 30),
+    ("d", "x", 31),
 )
 
 
@@ -40,7 +49,10 @@ def cogroup(t: Steps) -> None:
 
 def metadata(t: Steps) -> None:
     t.to(t("process_values", t.stream("in"), processor="metadata"))
-    t.to(t("process", t("repartition", t("map", t.stream("in2"), fn="value_to_key"), name="r"), processor="metadata"), "out2")
+    t.to(
+        t("process", t("repartition", t("map", t.stream("in2"), fn="value_to_key"), name="r"), processor="metadata"),
+        "out2",
+    )
 
 
 def partition_time(t: Steps) -> None:
@@ -60,10 +72,17 @@ def global_table(t: Steps) -> None:
 
 
 SHAPES_OF_STATE: dict[str, tuple[Callable[[Steps], None], str]] = {
-    "count": (count, "C2"), "reduce": (reduce, "C2 C1"), "table-chain": (table_chain, "E1 C4"), "in-memory": (in_memory, "I13"),
-    "unlogged": (unlogged, "I11"), "cogroup": (cogroup, "C8"), "metadata": (metadata, "H5 A4 A5"), "partition-time": (partition_time, "A4 A1"),
-    "versioned": (versioned, "I6 F10"), "global-table": (global_table, "E9"),
-}  # fmt: skip
+    "count": (count, "C2"),
+    "reduce": (reduce, "C2 C1"),
+    "table-chain": (table_chain, "E1 C4"),
+    "in-memory": (in_memory, "I13"),
+    "unlogged": (unlogged, "I11"),
+    "cogroup": (cogroup, "C8"),
+    "metadata": (metadata, "H5 A4 A5"),
+    "partition-time": (partition_time, "A4 A1"),
+    "versioned": (versioned, "I6 F10"),
+    "global-table": (global_table, "E9"),
+}
 
 
 def written() -> Iterator[Json]:
@@ -76,7 +95,9 @@ def written() -> Iterator[Json]:
             if "in2" in str(t.rows):
                 rows = [item for pair in zip(rows, [*second, *second], strict=False) for item in pair]
             events = [*rows[:at], RESTART, *rows[at : at + 3], wall(5), RESTART, *rows[at + 3 :]]
-            yield scenario(f"{name}-{at}", f"L1 A4 {features}", f"{name}, restarts after {at} and {at + 3} records", t, events)
+            yield scenario(
+                f"{name}-{at}", f"L1 A4 {features}", f"{name}, restarts after {at} and {at + 3} records", t, events
+            )
     for shape, (window, rows, features) in SHAPES.items():
         for at in (2, 7, 12):
             for emit in (None, "on_close"):

@@ -60,8 +60,14 @@ def extractors() -> Iterator[Json]:
             processor="metadata",
         )
     )
-    yield scenario("repartition-keeps-time", "A3", "a repartition topic carries the extracted time", t, feed("in", ("a", "x@8", 1), ("b", "y@3", 2)),
-                   default_extractor="partition_time_plus_one")  # fmt: skip
+    yield scenario(
+        "repartition-keeps-time",
+        "A3",
+        "a repartition topic carries the extracted time",
+        t,
+        feed("in", ("a", "x@8", 1), ("b", "y@3", 2)),
+        default_extractor="partition_time_plus_one",
+    )
     t = Steps()
     g = t(
         "table",

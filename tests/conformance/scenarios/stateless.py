@@ -17,18 +17,45 @@ NUMBERS = feed("in", ("a", 4, 1), ("b", -3, 2), (None, 7, 3), ("c", None, 4), ("
 DOUBLES = feed("in", ("a", 1.5, 1), ("b", -0.25, 2), ("c", None, 3), ("d", 1e10, 4), ("e", 100.0, 5))
 
 TEXT_VALUE: list[Lambda] = [
-    "identity", "value_upper", "value_length", "to_string", ["append", "!"], ["null_if", "apple"], ["null_to", "nil"], "with_key",
-]  # fmt: skip
+    "identity",
+    "value_upper",
+    "value_length",
+    "to_string",
+    ["append", "!"],
+    ["null_if", "apple"],
+    ["null_to", "nil"],
+    "with_key",
+]
 PAIRS: list[Lambda] = [
-    "identity", "swap", "value_to_key", "first_char_to_key", ["key_append", "+"], "null_key", ["const_key", "c"], "fk_to_key",
-]  # fmt: skip
+    "identity",
+    "swap",
+    "value_to_key",
+    "first_char_to_key",
+    ["key_append", "+"],
+    "null_key",
+    ["const_key", "c"],
+    "fk_to_key",
+]
 SELECTORS: list[Lambda] = [
-    "key", "value", ["const", "z"], "first_char", "key_first_char", "fk", "key_value", ["null_if_value", "apple"],
-]  # fmt: skip
+    "key",
+    "value",
+    ["const", "z"],
+    "first_char",
+    "key_first_char",
+    "fk",
+    "key_value",
+    ["null_if_value", "apple"],
+]
 PREDICATES: list[Lambda] = [
-    "always", "never", "key_not_null", "value_not_null", ["key_is", "k"], ["value_is", "apple"], ["value_starts", "b"],
+    "always",
+    "never",
+    "key_not_null",
+    "value_not_null",
+    ["key_is", "k"],
+    ["value_is", "apple"],
+    ["value_starts", "b"],
     ["value_longer", 4],
-]  # fmt: skip
+]
 
 
 def named(fn: Lambda) -> str:
@@ -36,7 +63,7 @@ def named(fn: Lambda) -> str:
 
 
 def lambdas() -> Iterator[Json]:
-    for op, field, functions, features in (
+    rows: list[tuple[str, str, list[Lambda], str]] = [
         ("map_values", "fn", TEXT_VALUE, "B5 A12"),
         ("map", "fn", PAIRS, "B4"),
         ("select_key", "fn", SELECTORS, "B4"),
@@ -44,7 +71,8 @@ def lambdas() -> Iterator[Json]:
         ("filter_not", "pred", PREDICATES, "B3"),
         ("flat_map", "fn", ["words_to_keys", "twice"], "B4"),
         ("flat_map_values", "fn", ["split_words", "chars", ["repeat", 0], ["repeat", 3]], "B5"),
-    ):
+    ]
+    for op, field, functions, features in rows:
         t = Steps()
         s = t.stream("in")
         for at, fn in enumerate(functions):
@@ -146,15 +174,30 @@ def sinks() -> Iterator[Json]:
     yield scenario("sink-is-source", "B10 P2", "a topic that is written and read by the app is fed back", t, WORDS)
     t = Steps()
     t("to", t("stream", topics=["in"]), topic="out")
-    yield scenario("default-serdes", "B2", "no serdes named anywhere", t, feed("in", (1, 2, 3), (None, 5, 4)), default_key="integer",
-                   default_value="long")  # fmt: skip
+    yield scenario(
+        "default-serdes",
+        "B2",
+        "no serdes named anywhere",
+        t,
+        feed("in", (1, 2, 3), (None, 5, 4)),
+        default_key="integer",
+        default_value="long",
+    )
 
 
 OPERATORS: dict[str, Json] = {
-    "filter": {"pred": "always"}, "filter_not": {"pred": "never"}, "map": {"fn": "identity"}, "map_values": {"fn": "value_upper"},
-    "flat_map": {"fn": "twice"}, "flat_map_values": {"fn": ["repeat", 2]}, "select_key": {"fn": "key"}, "peek": {"label": "p"},
-    "process": {"processor": "forward"}, "process_values": {"processor": "forward"}, "repartition": {},
-}  # fmt: skip
+    "filter": {"pred": "always"},
+    "filter_not": {"pred": "never"},
+    "map": {"fn": "identity"},
+    "map_values": {"fn": "value_upper"},
+    "flat_map": {"fn": "twice"},
+    "flat_map_values": {"fn": ["repeat", 2]},
+    "select_key": {"fn": "key"},
+    "peek": {"label": "p"},
+    "process": {"processor": "forward"},
+    "process_values": {"processor": "forward"},
+    "repartition": {},
+}
 GROUPED = feed("in", ("a", "x", 1), (None, "y", 2), ("b", None, 3), ("a", "z", 2))
 
 
@@ -184,9 +227,13 @@ def repartition_flags() -> Iterator[Json]:
 
 def repartitions() -> Iterator[Json]:
     variants: dict[str, Json] = {
-        "bare": {}, "named": {"name": "mine"}, "serdes": {"key": "string", "value": "string"},
-        "partitions": {"name": "four", "partitions": 4}, "key-only": {"key": "string"}, "value-only": {"value": "string"},
-    }  # fmt: skip
+        "bare": {},
+        "named": {"name": "mine"},
+        "serdes": {"key": "string", "value": "string"},
+        "partitions": {"name": "four", "partitions": 4},
+        "key-only": {"key": "string"},
+        "value-only": {"value": "string"},
+    }
     for name, fields in variants.items():
         t = Steps()
         s = t("repartition", t("select_key", t.stream("in"), fn="first_char"), **fields)

@@ -4,20 +4,28 @@ from collections.abc import Iterator
 
 from tests.conformance.scenarios.build import RESTART, Json, Steps, event, scenario
 
-KV = """a put 1|b put 2|ab put 3|a absent 9|c absent 4|a get|- range a b|- range - b|- range b -|- range - -|- range c a|- rrange a -
-- rrange - ab|- rrange a b|- all|- rall|- prefix a|- prefix ab|- prefix x|a put 10|a get|a del|zz del|a get|b put -|b get|c absent -
-e absent -|- putall x 1 y - a 5 b 6|- all|- putall x - a -|- all|ab del|ab absent 7|- rall|a.b put 1|aa put 2|- range a ab|- prefix a"""
-WINDOW = """a put x 0|a put y 10|b put z 5|a get 10|a get 11|a fetch 0 10|a rfetch 0 10|a fetch 1 9|a fetch 10 0|- fetchk a b 0 9
-- rfetchk - b 0 20|- fetchk - - 0 100|- fetchk b - 0 100|- fetchall 5 10|- rfetchall 0 10|- all|- rall|a put - 10|a get 10|- all|ab put m 7
-a put n 7|aa put o 3|- fetchk a ab 0 10|- all|a put again 0|a get 0|c put w 105|- all|a put late 4|a get 4|a get 6|a put edge 6|a get 6
-a fetch 0 200|- fetchall 0 300|c put far 1000|- all|a put x 901|a put y 900|- all|- rall|a fetch 0 2000|- fetchall 0 2000|a put - 901|- all"""
-SESSION = """a put x 0 5|a put y 10 12|b put z 3 3|a get 0 5|a get 0 6|a find 5 10|a find 6 9|a find 0 50|a rfind 0 50|a find 5 0|a find 12 12
-- findk a b 0 10|- findk - b 0 50|- findk a - 0 50|- findk - - 0 50|a fetch|a rfetch|b fetch|a put xx 0 5|a fetch|a del 0 5|a fetch|a del 7 8
-a put - 10 12|a fetch|ab put m 1 2|aa put n 1 9|a put o 1 9|- findk a ab 0 20|c put w 120 130|b fetch|a fetch|a put late 3 4|a fetch
-a put edge 20 30|a fetch|a put edge 20 31|a fetch|a get 20 31|c rfetch|- findk - - 0 500"""
-VERSIONED = """a put x 10|a put z 30|a put y 20|a get|a asof 25|a asof 20|a asof 19|a asof 9|a del 25|a asof 26|a asof 24|a asof 31|a put - 40|a get
-a asof 35|a asof 45|b put w 60|b put v 60|b get|a put u 15|a asof 17|a asof 22|b del 60|b get|b del 70|a put early 12|c put q 100|a put late 49
-a put edge 50|a asof 50|a asof 49|a get|a asof 60|c put r 100|c get|c del 99|c get|c put s 150|a put past 101|a get|c asof 149|c asof 151|d del 150
+KV = """\
+a put 1|b put 2|ab put 3|a absent 9|c absent 4|a get|- range a b|- range - b|- range b -|- range - -|- range c a
+- rrange a -|- rrange - ab|- rrange a b|- all|- rall|- prefix a|- prefix ab|- prefix x|a put 10|a get|a del
+zz del|a get|b put -|b get|c absent -|e absent -|- putall x 1 y - a 5 b 6|- all|- putall x - a -|- all|ab del
+ab absent 7|- rall|a.b put 1|aa put 2|- range a ab|- prefix a"""
+WINDOW = """\
+a put x 0|a put y 10|b put z 5|a get 10|a get 11|a fetch 0 10|a rfetch 0 10|a fetch 1 9|a fetch 10 0
+- fetchk a b 0 9|- rfetchk - b 0 20|- fetchk - - 0 100|- fetchk b - 0 100|- fetchall 5 10|- rfetchall 0 10|- all
+- rall|a put - 10|a get 10|- all|ab put m 7|a put n 7|aa put o 3|- fetchk a ab 0 10|- all|a put again 0|a get 0
+c put w 105|- all|a put late 4|a get 4|a get 6|a put edge 6|a get 6|a fetch 0 200|- fetchall 0 300
+c put far 1000|- all|a put x 901|a put y 900|- all|- rall|a fetch 0 2000|- fetchall 0 2000|a put - 901|- all"""
+SESSION = """\
+a put x 0 5|a put y 10 12|b put z 3 3|a get 0 5|a get 0 6|a find 5 10|a find 6 9|a find 0 50|a rfind 0 50
+a find 5 0|a find 12 12|- findk a b 0 10|- findk - b 0 50|- findk a - 0 50|- findk - - 0 50|a fetch|a rfetch
+b fetch|a put xx 0 5|a fetch|a del 0 5|a fetch|a del 7 8|a put - 10 12|a fetch|ab put m 1 2|aa put n 1 9
+a put o 1 9|- findk a ab 0 20|c put w 120 130|b fetch|a fetch|a put late 3 4|a fetch|a put edge 20 30|a fetch
+a put edge 20 31|a fetch|a get 20 31|c rfetch|- findk - - 0 500"""
+VERSIONED = """\
+a put x 10|a put z 30|a put y 20|a get|a asof 25|a asof 20|a asof 19|a asof 9|a del 25|a asof 26|a asof 24
+a asof 31|a put - 40|a get|a asof 35|a asof 45|b put w 60|b put v 60|b get|a put u 15|a asof 17|a asof 22
+b del 60|b get|b del 70|a put early 12|c put q 100|a put late 49|a put edge 50|a asof 50|a asof 49|a get
+a asof 60|c put r 100|c get|c del 99|c get|c put s 150|a put past 101|a get|c asof 149|c asof 151|d del 150
 d put t 151|d asof 150|d asof 151|d get"""
 
 
@@ -34,9 +42,12 @@ def play(kind: str, script: str, step: int = 1, **options: object) -> tuple[Step
 
 KEYED = ("kv", "timestamped_kv", "lru")
 MAKES: dict[str, Json] = {
-    "rocksdb": {}, "in-memory": {"persistent": False}, "cached": {"caching": True}, "unlogged": {"logging": False},
+    "rocksdb": {},
+    "in-memory": {"persistent": False},
+    "cached": {"caching": True},
+    "unlogged": {"logging": False},
     "in-memory-cached": {"persistent": False, "caching": True},
-}  # fmt: skip
+}
 KINDS: dict[str, tuple[str, str, Json]] = {
     "kv": (KV, "I1 I11", {}),
     "timestamped_kv": (KV, "I2 I11", {}),
@@ -61,7 +72,9 @@ def makes() -> Iterator[Json]:
     t, events = play("versioned", VERSIONED, history=50, logging=False)
     yield scenario("versioned-unlogged", "I6", "nothing is logged", t, events)
     for capacity in (1, 2, 3):
-        script = "a put 1|b put 2|c put 3|a get|b get|c get|d put 4|a put 5|- all|c put -|e put 6|a absent 7|a get|b del|- putall x 1 y 2 z 3|x get"
+        script = """\
+a put 1|b put 2|c put 3|a get|b get|c get|d put 4|a put 5|- all|c put -|e put 6|a absent 7|a get|b del
+- putall x 1 y 2 z 3|x get"""
         t, events = play("lru", script, capacity=capacity)
         yield scenario(f"lru-{capacity}", "I1 I11", "the oldest entry goes, logged as a tombstone", t, events)
     t, events = play("lru", "a put 1|- range a b|- rall|- prefix a|- rrange a b|- all|- range - -", capacity=3)
@@ -69,8 +82,9 @@ def makes() -> Iterator[Json]:
 
 
 def duplicates() -> Iterator[Json]:
-    script = """a put x 0|a put y 0|a put x 0|b put z 0|a put w 5|a fetch 0 10|a rfetch 0 10|- all|- rall|a put - 0|a fetch 0 10|- fetchk a b 0 10
-a get 0|- fetchall 0 5|c put q 200|a fetch 0 300|- all"""
+    script = """\
+a put x 0|a put y 0|a put x 0|b put z 0|a put w 5|a fetch 0 10|a rfetch 0 10|- all|- rall|a put - 0|a fetch 0 10
+- fetchk a b 0 10|a get 0|- fetchall 0 5|c put q 200|a fetch 0 300|- all"""
     for make, more in MAKES.items():
         t, events = play("window", script, retention=100, size=10, duplicates=True, **more)
         config = {"cache_bytes": 1_000_000} if "caching" in more else {}
@@ -89,8 +103,13 @@ def restarts() -> Iterator[Json]:
                 f"{kind}-{make}-restart", features + " L1 A7", f"a {kind} store is restored twice, {make}", t, events
             )
     t, events = play("versioned", VERSIONED, history=50)
-    yield scenario("versioned-restart", "I6 I7 L1 A7", "a versioned store is restored twice", t,
-                   [*events[:14], RESTART, *events[14:29], RESTART, *events[29:]])  # fmt: skip
+    yield scenario(
+        "versioned-restart",
+        "I6 I7 L1 A7",
+        "a versioned store is restored twice",
+        t,
+        [*events[:14], RESTART, *events[14:29], RESTART, *events[29:]],
+    )
     t, events = play("kv", KV, logging=False)
     yield scenario(
         "kv-unlogged-restart", "I11 L1", "a store without a changelog is lost", t, [*events[:14], RESTART, *events[14:]]
@@ -123,8 +142,13 @@ def typed() -> Iterator[Json]:
         (0, "range 0 -1"),
         (-1, "get"),
     ]
-    yield scenario("kv-integers", "I1", "range order is that of unsigned bytes: -1 comes last", t,
-                   [event("in", key, command, at) for at, (key, command) in enumerate(commands)])  # fmt: skip
+    yield scenario(
+        "kv-integers",
+        "I1",
+        "range order is that of unsigned bytes: -1 comes last",
+        t,
+        [event("in", key, command, at) for at, (key, command) in enumerate(commands)],
+    )
     t = Steps()
     t("add_store", store="one", kind="kv", key="string", value="string")
     t("add_store", store="two", kind="timestamped_kv", key="string", value="string")
@@ -146,13 +170,23 @@ def typed() -> Iterator[Json]:
 def with_headers() -> Iterator[Json]:
     """The opt-in store format that keeps headers: they ride on the changelog's records."""
     events = [
-        event("in", "a", "x", 1, ("h", "1")), event("in", "a", "y", 12, ("h", "2"), ("i", None)), event("in", "b", "z", 3),
-        event("in", "a", None, 4, ("h", "3")), event("in", "b", "w", 30, ("h", "4")), event("in", "a", "v", 2),
-    ]  # fmt: skip
+        event("in", "a", "x", 1, ("h", "1")),
+        event("in", "a", "y", 12, ("h", "2"), ("i", None)),
+        event("in", "b", "z", 3),
+        event("in", "a", None, 4, ("h", "3")),
+        event("in", "b", "w", 30, ("h", "4")),
+        event("in", "a", "v", 2),
+    ]
     events = [*events, RESTART, event("in", "a", "u", 31, ("h", "5")), event("in", "b", None, 32)]
     config = {"props": {"dsl.store.format": "headers"}}
     t = Steps()
-    t.emit(t("map_values", t.table("in", materialized={"name": "tab", "key": "string", "value": "string"}), fn="value_upper"))
+    t.emit(
+        t(
+            "map_values",
+            t.table("in", materialized={"name": "tab", "key": "string", "value": "string"}),
+            fn="value_upper",
+        )
+    )
     yield scenario("headers-table", "I10", "a table that keeps headers", t, events, **config)
     t = Steps()
     g = t("group_by_key", t.stream("in"))
@@ -161,7 +195,11 @@ def with_headers() -> Iterator[Json]:
     yield scenario("headers-aggregates", "I10", "aggregates that keep headers", t, events, **config)
     for kind in ("tumbling", "session"):
         t = Steps()
-        window = {"type": "tumbling", "size": 10, "grace": 20} if kind == "tumbling" else {"type": "session", "gap": 5, "grace": 20}
+        window = (
+            {"type": "tumbling", "size": 10, "grace": 20}
+            if kind == "tumbling"
+            else {"type": "session", "gap": 5, "grace": 20}
+        )
         merger = {"merger": "concat"} if kind == "session" else {}
         w = t("windowed_by", t("group_by_key", t.stream("in")), window=window)
         t.label(t("aggregate", w, init="", aggregator="concat", **merger))

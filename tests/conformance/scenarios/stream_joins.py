@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.conformance.scenarios.build import RESTART, Json, Steps, event, feed, scenario, wall
+from tests.conformance.scenarios.build import Json, Steps, event, feed, scenario, wall
 
 LEFT, RIGHT = "left", "right"
 KINDS = ("join", "left_join", "outer_join")
@@ -14,11 +14,29 @@ def nulls(side: str, ts: int) -> Json:
 
 
 STEPS: list[Json] = [
-    nulls(LEFT, 1), nulls(RIGHT, 2), *feed(LEFT, ("k", "A", 3)), *feed(RIGHT, ("k", "a", 4)), *feed(LEFT, ("k", "B", 5)),
-    *feed(RIGHT, ("k", "b", 6)), nulls(LEFT, 7), nulls(RIGHT, 8), *feed(LEFT, ("k", "C", 9)), *feed(RIGHT, ("k", "c", 10)),
-    nulls(RIGHT, 11), nulls(LEFT, 12), nulls(RIGHT, 13), *feed(RIGHT, ("k", "d", 7)), *feed(LEFT, ("k", "D", 6)), nulls(LEFT, 2),
-    nulls(RIGHT, 3), *feed(RIGHT, ("k", "e", 14)), *feed(LEFT, ("k", "E", 15)), nulls(LEFT, 10), nulls(RIGHT, 9),
-    *feed(LEFT, ("k", "F", 4)), *feed(RIGHT, ("k", "f", 3)),
+    nulls(LEFT, 1),
+    nulls(RIGHT, 2),
+    *feed(LEFT, ("k", "A", 3)),
+    *feed(RIGHT, ("k", "a", 4)),
+    *feed(LEFT, ("k", "B", 5)),
+    *feed(RIGHT, ("k", "b", 6)),
+    nulls(LEFT, 7),
+    nulls(RIGHT, 8),
+    *feed(LEFT, ("k", "C", 9)),
+    *feed(RIGHT, ("k", "c", 10)),
+    nulls(RIGHT, 11),
+    nulls(LEFT, 12),
+    nulls(RIGHT, 13),
+    *feed(RIGHT, ("k", "d", 7)),
+    *feed(LEFT, ("k", "D", 6)),
+    nulls(LEFT, 2),
+    nulls(RIGHT, 3),
+    *feed(RIGHT, ("k", "e", 14)),
+    *feed(LEFT, ("k", "E", 15)),
+    nulls(LEFT, 10),
+    nulls(RIGHT, 9),
+    *feed(LEFT, ("k", "F", 4)),
+    *feed(RIGHT, ("k", "f", 3)),
 ]
 """Twenty-three steps of one key: nulls on either side, updates, out-of-order records behind null and non-null ones."""
 
@@ -43,15 +61,25 @@ def steps_of_one_key() -> Iterator[Json]:
         for grace, label in ((DAY, "day"), (None, "none"), (5, "five")):
             t = Steps()
             t.to(joined(t, op, span(10_000, grace=grace)))
-            yield scenario(f"{op}-steps-grace-{label}", "F1 F2 F3 F5", f"23 steps of one key, wide window, grace {label}", t, STEPS)
+            yield scenario(
+                f"{op}-steps-grace-{label}", "F1 F2 F3 F5", f"23 steps of one key, wide window, grace {label}", t, STEPS
+            )
         for width in (0, 2, 4):
             t = Steps()
             # a store of empty windows has no readable rows unless its retention is 0 as well
             t.to(joined(t, op, span(width, grace=3 if width else None)))
-            yield scenario(f"{op}-steps-width-{width}", "F1 F3 F4 F5", f"23 steps of one key, window of {width} ms", t, STEPS)
+            yield scenario(
+                f"{op}-steps-width-{width}", "F1 F3 F4 F5", f"23 steps of one key, window of {width} ms", t, STEPS
+            )
         t = Steps()
         a, b = t("map", t.stream(LEFT), fn="identity"), t("select_key", t.stream(RIGHT), fn="key")
-        fields: Json = {"joiner": "concat", "key": "string", "value": "string", "other_value": "string", "window": span(10_000, grace=DAY)}
+        fields: Json = {
+            "joiner": "concat",
+            "key": "string",
+            "value": "string",
+            "other_value": "string",
+            "window": span(10_000, grace=DAY),
+        }
         t.to(t(op, a, other=b, **fields))
         yield scenario(f"{op}-steps-repartitioned", "F1 B14 J1", "both sides behind a repartition", t, STEPS)
         t = Steps()
@@ -65,17 +93,26 @@ def windowing() -> Iterator[Json]:
     low = [1000 - 100 - 1 + step for step in range(5)]
     high = [1000 + 100 + step for step in range(5)]
     events = [
-        *many(LEFT, "A", [0], 2), *many(RIGHT, "a", [0], 2), *(event(LEFT, f"{at}", f"B{at}", 1000 + at) for at in range(4)),
+        *many(LEFT, "A", [0], 2),
+        *many(RIGHT, "a", [0], 2),
+        *(event(LEFT, f"{at}", f"B{at}", 1000 + at) for at in range(4)),
         *(row for at, ts in enumerate([1000, *high]) for row in many(RIGHT, "bcdefg"[at], [ts])),
         *(row for at, ts in enumerate(low) for row in many(RIGHT, "hijkl"[at], [ts])),
-    ]  # fmt: skip
+    ]
     mirrored = [row | {"topic": LEFT if row["topic"] == RIGHT else RIGHT} for row in events]
     for op in KINDS:
         for name, rows in (("left-first", events), ("right-first", mirrored)):
             t = Steps()
             t.to(joined(t, op, span(100)))
             yield scenario(f"{op}-windowing-{name}", "F1 F3 F4 F8", "one off every bound, no grace", t, rows)
-        for before, after, grace in ((0, 100, None), (100, 0, None), (0, 0, None), (-20, 100, 10), (100, -20, 10), (5, 20, None)):
+        for before, after, grace in (
+            (0, 100, None),
+            (100, 0, None),
+            (0, 0, None),
+            (-20, 100, 10),
+            (100, -20, 10),
+            (5, 20, None),
+        ):
             t = Steps()
             t.to(joined(t, op, span(before, after, grace)))
             name = f"{op}-asymmetric-{before}-{after}-{grace}"
@@ -89,137 +126,119 @@ def windowing() -> Iterator[Json]:
 def expiry() -> Iterator[Json]:
     rounds = {
         "duplicates": [
-            ("A0", 0, LEFT, 0), ("A1", 0, LEFT, 0), ("b0", 1, RIGHT, 0), ("b1", 1, RIGHT, 0), ("b2", 1, RIGHT, 111), ("z", 3, RIGHT, 211),
-            ("C0", 2, LEFT, 200), ("C1", 2, LEFT, 200), ("d0", 2, RIGHT, 201), ("d1", 2, RIGHT, 201), ("y", 3, RIGHT, 1500),
+            ("A0", 0, LEFT, 0),
+            ("A1", 0, LEFT, 0),
+            ("b0", 1, RIGHT, 0),
+            ("b1", 1, RIGHT, 0),
+            ("b2", 1, RIGHT, 111),
+            ("z", 3, RIGHT, 211),
+            ("C0", 2, LEFT, 200),
+            ("C1", 2, LEFT, 200),
+            ("d0", 2, RIGHT, 201),
+            ("d1", 2, RIGHT, 201),
+            ("y", 3, RIGHT, 1500),
         ],
         "left-rows-leave": [
-            ("A0", 0, LEFT, 1), ("A1", 1, LEFT, 2), ("A2", 0, LEFT, 3), ("b", 1, RIGHT, 3), ("L", 2, LEFT, 401), ("r", 2, RIGHT, 401),
+            ("A0", 0, LEFT, 1),
+            ("A1", 1, LEFT, 2),
+            ("A2", 0, LEFT, 3),
+            ("b", 1, RIGHT, 3),
+            ("L", 2, LEFT, 401),
+            ("r", 2, RIGHT, 401),
         ],
         "left-rows-leave-by-right": [
-            ("A0", 0, LEFT, 1), ("A1", 1, LEFT, 2), ("A2", 0, LEFT, 3), ("b", 1, RIGHT, 3), ("r", 2, RIGHT, 401), ("L", 2, LEFT, 402),
+            ("A0", 0, LEFT, 1),
+            ("A1", 1, LEFT, 2),
+            ("A2", 0, LEFT, 3),
+            ("b", 1, RIGHT, 3),
+            ("r", 2, RIGHT, 401),
+            ("L", 2, LEFT, 402),
         ],
         "right-rows-leave": [
-            ("a0", 0, RIGHT, 1), ("a1", 1, RIGHT, 2), ("a2", 0, RIGHT, 3), ("B", 1, LEFT, 3), ("L", 2, LEFT, 401), ("r", 2, RIGHT, 402),
+            ("a0", 0, RIGHT, 1),
+            ("a1", 1, RIGHT, 2),
+            ("a2", 0, RIGHT, 3),
+            ("B", 1, LEFT, 3),
+            ("L", 2, LEFT, 401),
+            ("r", 2, RIGHT, 402),
         ],
         "right-rows-leave-by-right": [
-            ("a0", 0, RIGHT, 1), ("a1", 1, RIGHT, 2), ("a2", 0, RIGHT, 3), ("B", 1, LEFT, 3), ("r", 2, RIGHT, 401), ("L", 2, LEFT, 402),
+            ("a0", 0, RIGHT, 1),
+            ("a1", 1, RIGHT, 2),
+            ("a2", 0, RIGHT, 3),
+            ("B", 1, LEFT, 3),
+            ("r", 2, RIGHT, 401),
+            ("L", 2, LEFT, 402),
         ],
         "ordering": [("A0", 0, LEFT, 0), ("A1", 1, LEFT, 100), ("a1", 1, RIGHT, 110), ("end", 5, LEFT, 500)],
         "grace": [
-            ("A0", 0, LEFT, 0), ("b", 1, RIGHT, 0), ("A1", 1, LEFT, 101), ("a0", 0, RIGHT, 101), ("r", 0, RIGHT, 112), ("late", 0, LEFT, 1),
-            ("late", 1, RIGHT, 2), ("end", 9, RIGHT, 400),
+            ("A0", 0, LEFT, 0),
+            ("b", 1, RIGHT, 0),
+            ("A1", 1, LEFT, 101),
+            ("a0", 0, RIGHT, 101),
+            ("r", 0, RIGHT, 112),
+            ("late", 0, LEFT, 1),
+            ("late", 1, RIGHT, 2),
+            ("end", 9, RIGHT, 400),
         ],
         "both-sides-one-time": [
-            ("r", 1, RIGHT, 5), ("L", 1, LEFT, 300), ("r2", 2, RIGHT, 300), ("r3", 0, RIGHT, 300), ("L2", 2, LEFT, 300), ("L3", 3, LEFT, 300),
-            ("q", 3, RIGHT, 301), ("end", 9, LEFT, 900), ("end", 8, RIGHT, 900),
+            ("r", 1, RIGHT, 5),
+            ("L", 1, LEFT, 300),
+            ("r2", 2, RIGHT, 300),
+            ("r3", 0, RIGHT, 300),
+            ("L2", 2, LEFT, 300),
+            ("L3", 3, LEFT, 300),
+            ("q", 3, RIGHT, 301),
+            ("end", 9, LEFT, 900),
+            ("end", 8, RIGHT, 900),
         ],
-        "far-future": [("A", 0, LEFT, 10), ("far", 1, LEFT, 1_000_000), ("late", 0, RIGHT, 12), ("late", 1, RIGHT, 999_950), ("x", 0, LEFT, 11)],
-    }  # fmt: skip
+        "far-future": [
+            ("A", 0, LEFT, 10),
+            ("far", 1, LEFT, 1_000_000),
+            ("late", 0, RIGHT, 12),
+            ("late", 1, RIGHT, 999_950),
+            ("x", 0, LEFT, 11),
+        ],
+    }
     for name, rows in rounds.items():
         events = [event(side, str(key), value, ts) for value, key, side, ts in rows]
         for op in ("left_join", "outer_join"):
             for grace in (None, 10):
                 t = Steps()
                 t.to(joined(t, op, span(100, grace=grace)))
-                yield scenario(f"{op}-{name}-{grace}", "F3 F4 F5 A8", f"unmatched rows: {name}, grace {grace}", t, events)
+                yield scenario(
+                    f"{op}-{name}-{grace}", "F3 F4 F5 A8", f"unmatched rows: {name}, grace {grace}", t, events
+                )
     for op in ("left_join", "outer_join"):
         events = [
-            *feed(LEFT, ("a", "A", 1), ("b", "B", 2)), *feed(RIGHT, ("c", "c", 3)), *feed(LEFT, ("d", "D", 50)), wall(500),
-            *feed(RIGHT, ("e", "e", 60)), wall(499), *feed(LEFT, ("f", "F", 70)), wall(1), *feed(LEFT, ("g", "G", 80)),
-            *feed(RIGHT, ("h", "h", 90)), wall(1000), *feed(RIGHT, ("i", "i", 89)), *feed(RIGHT, ("j", "j", 91)),
-        ]  # fmt: skip
+            *feed(LEFT, ("a", "A", 1), ("b", "B", 2)),
+            *feed(RIGHT, ("c", "c", 3)),
+            *feed(LEFT, ("d", "D", 50)),
+            wall(500),
+            *feed(RIGHT, ("e", "e", 60)),
+            wall(499),
+            *feed(LEFT, ("f", "F", 70)),
+            wall(1),
+            *feed(LEFT, ("g", "G", 80)),
+            *feed(RIGHT, ("h", "h", 90)),
+            wall(1000),
+            *feed(RIGHT, ("i", "i", 89)),
+            *feed(RIGHT, ("j", "j", 91)),
+        ]
         t = Steps()
         t.to(joined(t, op, span(5)))
         throttle = {"__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": "1000"}
-        yield scenario(f"{op}-throttled", "F4", "unmatched rows leave at most once a second of wall clock", t, events, props=throttle)
-
-
-def null_keys() -> Iterator[Json]:
-    rows = [
-        event(LEFT, None, "A", 1), event(RIGHT, None, "a", 2), event(LEFT, None, None, 3), event(RIGHT, None, None, 4),
-        event(LEFT, "k", "B", 5, ("h", "L")), event(RIGHT, "k", "b", 6, ("h", "R")), event(LEFT, None, "C", 1), event(RIGHT, None, "c", 40),
-    ]  # fmt: skip
-    for op in KINDS:
-        for rekeyed in (False, True):
-            t = Steps()
-            a, b = t.stream(LEFT), t.stream(RIGHT)
-            if rekeyed:
-                a, b = t("select_key", a, fn="key"), t("select_key", b, fn="key")
-            fields: Json = {"key": "string", "value": "string", "other_value": "string", "window": span(5, grace=2), "joiner": "with_key"}
-            t.to(t(op, a, other=b, **fields))
-            name = f"{op}-null-keys{'-repartitioned' if rekeyed else ''}"
-            yield scenario(name, "F6 B14 A12", "null keys and values, headers; the joiner sees the key", t, rows)
-    t = Steps()
-    a = t("select_key", t.stream(LEFT), fn="key")
-    fields = {"key": "string", "value": "string", "other_value": "string", "window": span(5), "joiner": "concat"}
-    t.to(t("left_join", a, other=t.stream(RIGHT), **fields), "lefts")
-    t.emit(t("count", t("group_by_key", a)), "counts", "long")
-    yield scenario("null-keys-two-consumers", "F6 B14", "one changed key feeds a left join and a count", t, rows)
-
-
-def naming() -> Iterator[Json]:
-    variants: dict[str, Json] = {
-        "named": {"name": "j"}, "store-name": {"store_name": "js"}, "both": {"name": "j", "store_name": "js"}, "in-memory": {"store": "in_memory"},
-        "unlogged": {"logging": False}, "unlogged-named": {"logging": False, "store_name": "js"}, "with-key": {"joiner": "with_key"},
-        "no-serdes": {"key": None},
-    }  # fmt: skip
-    for op in KINDS:
-        for name, fields in variants.items():
-            t = Steps()
-            j = joined(t, op, span(5, grace=5), **fields)
-            if name == "no-serdes":
-                t.rows[-1] = {field: value for field, value in t.rows[-1].items() if field not in ("key", "value", "other_value")}
-            t.to(j)
-            yield scenario(f"{op}-{name}", "J2 I13 C9 F1", f"{op} with {name}", t, [*STEPS[:10], *feed(LEFT, ("x", "X", 40))])
-        t = Steps()
-        s = t("map", t.stream(LEFT), fn="identity")
-        b = t.stream(RIGHT)
-        fields = {"joiner": "concat", "key": "string", "value": "string", "other_value": "string"}
-        t.to(t(op, s, other=b, window=span(5), **fields), "one")
-        t.to(t(op, s, other=b, window=span(7), name="second", **fields), "two")
-        yield scenario(f"{op}-reused-repartition", "J1 F1", "one changed stream in two joins", t, STEPS[:10])
-
-
-def self_joins() -> Iterator[Json]:
-    rows = feed(
-        "in", ("k", None, 1), ("k", "A", 2), ("k", "B", 3), ("k", None, 4), ("k", "C", 5), ("j", "x", 5), (None, "n", 6), ("k", "D", 2), ("k", "E", 20),
-        ("j", "y", 10), ("j", "z", 9), ("k", "F", 24), ("k", "late", 4),
-    )  # fmt: skip
-    for op in KINDS:
-        for optimization in ("none", "single.store.self.join", "all"):
-            for name, window in (("even", span(5)), ("before", span(5, 0, 3)), ("after", span(0, 5, 3)), ("grace", span(3, 3, 1000))):
-                t = Steps()
-                s = t.stream("in")
-                fields: Json = {"joiner": "concat", "key": "string", "value": "string", "other_value": "string", "window": window}
-                t.to(t(op, s, other=s, **fields))
-                label = optimization.split(".")[0]
-                yield scenario(f"self-{op}-{name}-{label}", "F7 J6", f"a stream with itself, {name}, {optimization}", t, rows, optimization=optimization)
-    t = Steps()
-    s = t("map_values", t.stream("in"), fn="value_upper")
-    u = t("filter", s, pred="always")
-    fields = {"joiner": "concat", "key": "string", "value": "string", "other_value": "string", "window": span(5)}
-    t.to(t("join", s, other=u, **fields))
-    yield scenario("self-join-through-filter", "F7 J6", "not the same stream: two stores stay", t, rows, optimization="all")
-
-
-def restarts() -> Iterator[Json]:
-    for op in KINDS:
-        for at in (6, 12, 18):
-            t = Steps()
-            t.to(joined(t, op, span(3, grace=2)))
-            events = [*STEPS[:at], RESTART, *STEPS[at:], *feed(LEFT, ("z", "Z", 60)), *feed(RIGHT, ("z", "z", 61))]
-            yield scenario(f"{op}-restart-{at}", "L1 A6 A8 F4 I8", "the tracker and the sequence numbers are lost, the rows are not", t, events)
-    t = Steps()
-    t.to(joined(t, "left_join", span(0, 0, 0)))
-    events = [*feed(LEFT, ("a", "A", 5)), RESTART, *feed(RIGHT, ("b", "b", 50)), *feed(LEFT, ("c", "C", 60)), *feed(LEFT, ("d", "D", 70))]
-    yield scenario("left-join-restart-no-overflow", "A8 L1", "after and grace 0: leftovers wait for a newly buffered row", t, events)
+        yield scenario(
+            f"{op}-throttled",
+            "F4",
+            "unmatched rows leave at most once a second of wall clock",
+            t,
+            events,
+            props=throttle,
+        )
 
 
 def scenarios() -> Iterator[Json]:
     yield from steps_of_one_key()
     yield from windowing()
     yield from expiry()
-    yield from null_keys()
-    yield from naming()
-    yield from self_joins()
-    yield from restarts()

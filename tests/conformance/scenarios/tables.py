@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.scenarios.build import Json, Steps, event, feed, scenario, store
+from tests.conformance.scenarios.build import Json, Steps, event, feed, given, scenario, store
 
 ROWS = feed(
     "in",
@@ -33,7 +33,7 @@ OPERATORS: dict[str, tuple[str, Json]] = {
 
 
 def source(t: Steps, parent: Json | None) -> str:
-    return t.table("in", "long", **({"materialized": parent} if parent else {}))
+    return t.table("in", "long", **given(materialized=parent))
 
 
 def operators() -> Iterator[Json]:
@@ -112,9 +112,14 @@ def chains() -> Iterator[Json]:
 
 def materialized_sources() -> Iterator[Json]:
     variants: dict[str, Json | None] = {
-        "none": None, "with": {"key": "string", "value": "long"}, "named": store("t", "long"), "in-memory": store("t", "long", store="in_memory"),
-        "uncached": store("t", "long", caching=False), "unlogged": store("t", "long", logging=False), "versioned": VERSIONED,
-    }  # fmt: skip
+        "none": None,
+        "with": {"key": "string", "value": "long"},
+        "named": store("t", "long"),
+        "in-memory": store("t", "long", store="in_memory"),
+        "uncached": store("t", "long", caching=False),
+        "unlogged": store("t", "long", logging=False),
+        "versioned": VERSIONED,
+    }
     for name, fields in variants.items():
         for consumed in (True, False):
             if fields is None and not consumed:

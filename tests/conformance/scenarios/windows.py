@@ -105,10 +105,12 @@ def grid() -> Iterator[Json]:
 def stores_and_names() -> Iterator[Json]:
     for shape, (window, rows, features) in SHAPES.items():
         variants: dict[str, Json] = {
-            "unnamed": {"key": "string", "value": "long"}, "retention": store("st", "long", retention=200),
-            "in-memory": store("st", "long", store="in_memory"), "unlogged": store("st", "long", logging=False),
+            "unnamed": {"key": "string", "value": "long"},
+            "retention": store("st", "long", retention=200),
+            "in-memory": store("st", "long", store="in_memory"),
+            "unlogged": store("st", "long", logging=False),
             "cached": store("st", "long", caching=True),
-        }  # fmt: skip
+        }
         for name, fields in variants.items():
             t = Steps()
             t.label(windowed(t, window | {"grace": 5}, "count", None, materialized=fields), value="long")
@@ -220,7 +222,14 @@ def throttled() -> Iterator[Json]:
         t = Steps()
         t.label(windowed(t, window | {"grace": 2}, "reduce", "on_close"))
         events = [item for at, row in enumerate(rows) for item in ([wall(400), row] if at % 2 else [row])]
-        yield scenario(f"{shape}-final-throttled", f"{features} D14", "emission waits for the wall clock", t, events, props=throttle)
+        yield scenario(
+            f"{shape}-final-throttled",
+            f"{features} D14",
+            "emission waits for the wall clock",
+            t,
+            events,
+            props=throttle,
+        )
 
 
 def scenarios() -> Iterator[Json]:

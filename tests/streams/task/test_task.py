@@ -9,15 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.streams.config import StreamsConfig, record_time_or_partition_time, record_time_or_skip, skip, wall_clock
+from app.streams.context import Context
 from app.streams.dsl.builder import Builder
 from app.streams.dsl.options import Materialized
 from app.streams.errors import DeserializationError, ProcessingError, TaskMisused, TimestampError
 from app.streams.model import Inbound, Offset, Row, TaskId, TopicPartition
 from app.streams.serdes import int64, utf8
-from app.streams.serdes.offset_metadata import decode
+from app.streams.serdes.offset_metadata import decode, encode
 from app.streams.stores import Base, memory_base
 from app.streams.stores.specs import StoreSpec
 from app.streams.task import Task
+from app.streams.task.failures import Failures
+from app.streams.topology.processor import ProcessorContext
+from app.streams.topology.runtime import Clock
 from app.streams.topology.subtopologies import whole
 from app.streams.topology.topology import Topology
 
@@ -141,6 +145,7 @@ class TestTime:
         again.resume_from("in", 0, committed)
         again.start(0)
         assert again.ctx.stream_time == 7
+        assert again.queues[where].time == 7
 
     def test_metadata_that_cannot_be_read_counts_as_none(self) -> None:
         task = new_task(counting(), "in")
@@ -188,7 +193,7 @@ class TestCommit:
         task.start(0)
         commit = task.commit()
         task.applied(commit)
-        with pytest.raises(TaskMisused):
+        with pytest.raises(TaskMisused, match="commit 1 is not the one under way"):
             task.applied(commit)
 
     def test_a_position_past_markers_is_committed(self) -> None:
@@ -317,6 +322,26 @@ class TestFailures:
         assert task.ctx.dropped_records == 1
 
 
+def test_a_guard_gives_siblings_the_record_as_it_was() -> None:
+    ctx = Context("app", TaskId(0, 0))
+    ctx.timestamp, ctx.headers = 5, (("h", b"1"),)
+
+    def raises(_key: object, _value: object) -> None:
+        ctx.timestamp, ctx.headers = 9, ()
+        raise ValueError("broken")
+
+    Failures(ctx, StreamsConfig(processing_handler=skip)).guarded("node", raises)("k", "v")
+    assert (ctx.timestamp, ctx.headers) == (5, (("h", b"1"),))
+    assert ctx.dropped_records == 1
+
+
+def test_an_aggregate_has_the_time_of_its_latest_record() -> None:
+    task = new_task(counting(), "in")
+    task.start(0)
+    task.enqueue("in", 0, [inbound(0, 10), inbound(1, 3), inbound(2, 12)])
+    assert [row.timestamp for row in task.process(0)] == [10, 10, 12]
+
+
 def test_statistics_are_a_snapshot() -> None:
     task = new_task(counting(), "in")
     task.start(0)
@@ -325,3 +350,34 @@ def test_statistics_are_a_snapshot() -> None:
     found = task.statistics()
     assert (found.processed, found.stream_time, found.buffered) == (1, 3, {TopicPartition("in", 0): 1})
     assert [store.name for store in found.stores] == ["c"]
+
+
+class TestAnchoredPunctuators:
+    def ticks(self, clock: Clock, now: int) -> list[int]:
+        """Ticks of one anchored at 5 with interval 20, scheduled at a later time, and advanced to 100."""
+        seen: list[int] = []
+
+        class Ticking:
+            def init(self, context: ProcessorContext) -> None:
+                context.schedule(20, clock, seen.append, start=5)
+
+            def process(self, _record: object, /) -> None: ...
+
+        builder = Builder(StreamsConfig(max_task_idle=-1))
+        builder.stream("in", key=utf8, value=utf8).process(Ticking)
+        task = new_task(builder.build(), "in")
+        task.resume_from("in", 0, Offset(0, encode(now, {})))
+        task.start(now)
+        for time in range(now, 101):
+            if clock is Clock.STREAM_TIME:
+                task.enqueue("in", 0, [inbound(time, time)])
+            task.process(time)
+        return seen
+
+    @pytest.mark.parametrize("clock", Clock)
+    def test_a_start_in_the_past_moves_to_the_next_slot(self, clock: Clock) -> None:
+        assert self.ticks(clock, 30) == [45, 65, 85]
+
+    @pytest.mark.parametrize("clock", Clock)
+    def test_a_start_ahead_is_waited_for(self, clock: Clock) -> None:
+        assert self.ticks(clock, 0) == [5, 25, 45, 65, 85]

@@ -124,6 +124,17 @@ def test_forward_reaches_all_children_or_the_one_named() -> None:
     ]
 
 
+def test_a_forwarded_time_is_not_seen_by_siblings() -> None:
+    topology = base().add_processor(
+        "node", lambda: Scripted(lambda context, record: context.forward(record.with_timestamp(9))), "source"
+    )
+    topology.add_sink("below", "below-out", "node", key=utf8, value=utf8)
+    topology.add_sink("beside", "beside-out", "source", key=utf8, value=utf8)
+    driver = Driver(topology)
+    driver.input("in", utf8, utf8).send("k", "v", 1)
+    assert [(row.topic, row.timestamp) for row in driver.sent] == [("below-out", 9), ("beside-out", 1)]
+
+
 def test_forwarding_to_a_stranger_says_who_the_children_are() -> None:
     driver = scripted(lambda context, record: context.forward(record, to="nobody"))
     with pytest.raises(ProcessingError, match="children: left, right"):

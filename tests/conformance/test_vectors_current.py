@@ -1,0 +1,80 @@
+"""The committed vectors are those that the scenarios and the Java oracle of this tree give."""
+
+from collections import Counter
+
+import pytest
+
+from tests.conformance.scenarios import pack
+from tests.conformance.scenarios.build import Json
+from tests.conformance.scenarios.digest import BLOCK
+from tests.conformance.scenarios.families import DRAWN, WRITTEN, document, fingerprint
+from tests.conformance.scenarios.java import NoJavaError, compiled
+
+FAMILIES = [*WRITTEN, *DRAWN]
+LIMIT = 5_000_000
+"""Bytes of vectors that may be committed."""
+
+
+def committed(family: str) -> Json:
+    return pack.read(pack.path(family, family in DRAWN))
+
+
+def given(row: Json) -> Json:
+    """A vector's scenario as its author wrote it."""
+    kept = {name: value for name, value in row.items() if name in ("name", "features", "about", "config", "topology")}
+    expected = ("expect", "log", "fails")
+    events = [{name: value for name, value in event.items() if name not in expected} for event in row["events"]]
+    return kept | {"events": events}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_vectors_belong_to_the_scenarios(family: str) -> None:
+    scenarios = document(family)
+    assert [given(row) for row in committed(family)["scenarios"]] == scenarios["scenarios"]
+    assert pack.manifest().get(family) == fingerprint(scenarios), "the oracle has changed: run scripts/vectors"
+
+
+def test_nothing_else_is_committed() -> None:
+    expected = {pack.path(family, family in DRAWN) for family in FAMILIES}
+    assert set(pack.VECTORS.rglob("*.gz")) == expected
+    assert set(pack.manifest()) == set(FAMILIES)
+    assert sum(file.stat().st_size for file in expected) <= LIMIT
+
+
+def test_every_scenario_expects_something() -> None:
+    for family in FAMILIES:
+        for row in committed(family)["scenarios"]:
+            if "build_error" in row:
+                assert row["events"] == []
+            elif "digest" in row:
+                assert len(row["digest"]["sha256"]) == -(-len(row["events"]) // BLOCK)
+            else:
+                assert all("expect" in event or "fails" in event for event in row["events"])
+            assert "build_error" in row or "describe" in row
+
+
+def test_names_are_unique() -> None:
+    names = Counter(row["name"] for family in FAMILIES for row in document(family)["scenarios"])
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def sample(family: str) -> list[Json]:
+    """A few scenarios of the family: the first, the last and some between, or one where each has 200 events."""
+    rows: list[Json] = document(family)["scenarios"]
+    return rows[:1] if family in DRAWN else [*rows[: -1 : 1 + len(rows) // 3], rows[-1]]
+
+
+def test_java_still_gives_the_same() -> None:
+    """Regenerates a sample: one JVM, every family."""
+    try:
+        with compiled() as oracle:
+            documents = {family: document(family) | {"scenarios": sample(family)} for family in FAMILIES}
+            answered = oracle.answer(documents)
+    except NoJavaError as missing:
+        pytest.skip(f"Java is not here, so only the fingerprints were compared: {missing}")
+    for family, answer in answered.items():
+        pack.check(answer)
+        fresh = pack.condensed(answer) if family in DRAWN else answer
+        old = {row["name"]: row for row in committed(family)["scenarios"]}
+        for row in fresh["scenarios"]:
+            assert row == old[row["name"]], f"{family}: {row['name']} differs: run scripts/vectors {family}"
