@@ -167,10 +167,10 @@ class Service:
 
 async def run(loaded: Loaded, *, fresh: bool) -> ExitCode:
     """Until a signal, the end of every role, or a fault. Raises ServiceError."""
-    with watch_lag() as lag, Output() as output:
+    with watch_lag() as lag:
         service = Service(loaded, lag)
         with _stop_on_signals(service.stop):
-            running = asyncio.ensure_future(_run(service, output, fresh=fresh))
+            running = asyncio.ensure_future(_run(service, fresh=fresh))
             stopping = asyncio.ensure_future(service.stop.wait())
             try:
                 await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,10 +181,10 @@ async def run(loaded: Loaded, *, fresh: bool) -> ExitCode:
                 await asyncio.wait({running}, timeout=CANCEL_WITHIN)
             finally:
                 stopping.cancel()
-            return _outcome(running, output)
+            return _outcome(running)
 
 
-def _outcome(running: asyncio.Future[None], output: Output) -> ExitCode:
+def _outcome(running: asyncio.Future[None]) -> ExitCode:
     if not running.done():
         log.warning("some clients did not end in time; leaving without them")
         _leave(ExitCode.OK)
@@ -192,8 +192,8 @@ def _outcome(running: asyncio.Future[None], output: Output) -> ExitCode:
         error = running.exception()
         if error is not None and not isinstance(error, OutputClosed):
             raise error
-    if abandoned() or output.blocked:
-        log.debug("%d clients still wait for Kafka, output blocked: %s; leaving", abandoned(), output.blocked)
+    if abandoned():
+        log.debug("%d clients still wait for Kafka; leaving without them", abandoned())
         _leave(ExitCode.OK)
     return ExitCode.OK
 
@@ -224,7 +224,7 @@ def _stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _run(service: Service, output: Output, *, fresh: bool) -> None:
+async def _run(service: Service, *, fresh: bool) -> None:
     http = service.settings.http
     socket = bind(http, port_was_set=service.loaded.was_set("http.port"))
     log.info("the page is at %s", url(socket))
@@ -232,7 +232,7 @@ async def _run(service: Service, output: Output, *, fresh: bool) -> None:
         serve(socket, service.statistics, (http.host, *http.allowed_hosts)),
         _kafka(service, fresh=fresh) as servers,
     ):
-        await _run_roles(service, servers, output)
+        await _run_roles(service, servers)
 
 
 @asynccontextmanager
@@ -252,7 +252,7 @@ async def _kafka(service: Service, *, fresh: bool) -> AsyncIterator[Sequence[str
         yield (broker.address,)
 
 
-async def _run_roles(service: Service, servers: Sequence[str], output: Output) -> None:
+async def _run_roles(service: Service, servers: Sequence[str]) -> None:
     settings, token_file = service.settings, service.loaded.files.get("kafka.oauth_token")
     options = client_options(settings.kafka, servers, token_file)
     link = Link(", ".join(servers), partial(reach, settings.kafka, servers, token_file))
@@ -277,7 +277,7 @@ async def _run_roles(service: Service, servers: Sequence[str], output: Output) -
             open_consumer = partial(group_consumer, options, settings.kafka.topic, settings.c)
             receiver = Receiver(subscription, open_consumer, prepare, link)
             letters = DeadLetters(settings.dead_letter_topic, client)
-            role = ReceivingRole("C", Consumer(letters.reject, output.show), receiver, letters, client)
+            role = ReceivingRole("C", Consumer(letters.reject, Output().show), receiver, letters, client)
             service.receiving.append(role)
             roles.append(_consume(role, service.stop))
         if "streams" in settings.roles:

@@ -56,39 +56,39 @@ async def through_the_roles(servers: Sequence[str], records: int) -> float:
     link = Link(servers[0], reachable)
     watch = asyncio.ensure_future(link.watch())
     stop = asyncio.Event()
-    with Output(os.open(os.devnull, os.O_WRONLY)) as output:
-        async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(reopening(lambda: idempotent_producer(options), prepared, link))
-            letters = DeadLetters(settings.dead_letter_topic, client)
-            subscription = Subscription(settings.kafka.topic, settings.c.group_id, settings.c.max_records, 5.0)
-            receiver = Receiver(
-                subscription,
-                lambda listener: group_consumer(options, settings.kafka.topic, settings.c, listener),
-                prepared,
-                link,
-            )
-            consumer = Consumer(letters.reject, output.show)
-            async with asyncio.TaskGroup() as tasks:
+    output = Output(os.open(os.devnull, os.O_WRONLY))
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(reopening(lambda: idempotent_producer(options), prepared, link))
+        letters = DeadLetters(settings.dead_letter_topic, client)
+        subscription = Subscription(settings.kafka.topic, settings.c.group_id, settings.c.max_records, 5.0)
+        receiver = Receiver(
+            subscription,
+            lambda listener: group_consumer(options, settings.kafka.topic, settings.c, listener),
+            prepared,
+            link,
+        )
+        consumer = Consumer(letters.reject, output.show)
+        async with asyncio.TaskGroup() as tasks:
 
-                async def consume() -> None:
-                    async with aclosing(receiver.batches(stop)) as batches:
-                        await consumer.run(batches)
+            async def consume() -> None:
+                async with aclosing(receiver.batches(stop)) as batches:
+                    await consumer.run(batches)
 
-                tasks.create_task(consume())
-                while not receiver.assigned:  # noqa: ASYNC110  # once, before the clock starts
-                    await asyncio.sleep(0.01)
-                begin = time.perf_counter()
-                for name, first in (("A", 0), ("B", 1)):
-                    sender = await stack.enter_async_context(
-                        reopening(lambda: idempotent_producer(options), prepared, link)
-                    )
-                    publisher = Publisher(Publication(name, settings.kafka.topic, b"bench"), sender)
-                    schedule = Schedule(first, 1e-6, records // 2)
-                    tasks.create_task(Producer(schedule, publisher.publish).run(stop))
-                while consumer.printed < records // 2 * 2:  # noqa: ASYNC110  # a figure, not a test
-                    await asyncio.sleep(0.005)
-                took = time.perf_counter() - begin
-                stop.set()
+            tasks.create_task(consume())
+            while not receiver.assigned:  # noqa: ASYNC110  # once, before the clock starts
+                await asyncio.sleep(0.01)
+            begin = time.perf_counter()
+            for name, first in (("A", 0), ("B", 1)):
+                sender = await stack.enter_async_context(
+                    reopening(lambda: idempotent_producer(options), prepared, link)
+                )
+                publisher = Publisher(Publication(name, settings.kafka.topic, b"bench"), sender)
+                schedule = Schedule(first, 1e-6, records // 2)
+                tasks.create_task(Producer(schedule, publisher.publish).run(stop))
+            while consumer.printed < records // 2 * 2:  # noqa: ASYNC110  # a figure, not a test
+                await asyncio.sleep(0.005)
+            took = time.perf_counter() - begin
+            stop.set()
     watch.cancel()
     return took
 

@@ -217,9 +217,8 @@ def main(size: int) -> None:
     for title, build in (("filter-map-filter-sink", stateless), ("filter-map-count", counting)):
         for shape in ("closures", "classes", "records"):
             took = drive(build, shape, records)
-            print(
-                f"{title:24} {shape:9} {took / size * 1e6:5.2f} us  {size / took / 1000:5.0f} k/s  {took / floor:4.2f} x bare"
-            )
+            each, rate, ratio = took / size * 1e6, size / took / 1000, took / floor
+            print(f"{title:24} {shape:9} {each:5.2f} us  {rate:5.0f} k/s  {ratio:4.2f} x bare")
 
 
 if __name__ == "__main__":

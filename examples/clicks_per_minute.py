@@ -30,9 +30,9 @@ def main() -> None:
         clicks.send("/home", "dan", at=seconds(70))  # closes the first minute
         clicks.send("/home", "eve", at=seconds(8))  # too late: dropped
         clicks.send("/about", "fay", at=seconds(130))  # closes the second one
-        for page, count in driver.output("clicks-per-minute", windowed(utf8, minutes(1)), int64).read_pairs():
-            print(page, count)
-        print("dropped:", driver.dropped)
+        counts = driver.output("clicks-per-minute", windowed(utf8, minutes(1)), int64)
+        for page, count in counts.read_pairs():
+            print(page.key, page.start, count)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ from app.broker.properties import (
     server_properties,
 )
 from app.broker.seats import Deserted, Seat, join, open_seat, running
-from app.broker.threads import abandonable
 from app.errors import TryAgain
 from app.settings.model import BrokerSettings
+from app.threads import abandonable
 
 OTHERS_S = 60.0
 START_S = 120.0

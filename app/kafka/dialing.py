@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 
-from app.kafka.threads import in_thread
+from app.threads import abandonable
 
 TIMEOUT_S = 2.0
 
@@ -13,7 +13,8 @@ Endpoint = tuple[socket.AddressFamily, str, int]
 
 async def resolve(host: str, port: int, timeout: float = TIMEOUT_S) -> list[Endpoint]:
     """Every address of a host, in the system's order. Raises OSError (socket.gaierror, TimeoutError)."""
-    found = await in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), timeout)
+    async with asyncio.timeout(timeout):  # a name service may never answer
+        found = await abandonable(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     return [(family, str(where[0]), port) for family, _, _, _, where in found]
 
 

@@ -24,8 +24,8 @@ from aiokafka.errors import KafkaConnectionError
 
 from app.errors import ConfigError
 from app.kafka.addresses import is_loopback
-from app.kafka.threads import in_thread
 from app.settings.model import KafkaSettings
+from app.threads import abandonable
 
 REFRESH_AFTER = 0.8  # of its life, as sasl.login.refresh.window.factor
 TIMEOUT_S = 3.0
@@ -74,7 +74,8 @@ class TokenSource(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka is u
                 return self._kept[0]
             asked = self._clock()
             try:
-                token = await in_thread(self._fetch, TIMEOUT_S + 0.5)
+                async with asyncio.timeout(TIMEOUT_S + 0.5):
+                    token = await abandonable(self._fetch)
             except TimeoutError as error:
                 raise TokenUnavailable("the token endpoint does not answer") from error
             self._kept = None if token.lifetime is None else (token.value, asked + token.lifetime * REFRESH_AFTER)

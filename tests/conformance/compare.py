@@ -20,7 +20,6 @@ from tests.conformance.replay import (
 )
 from tests.conformance.scenarios.digest import block_digests
 
-
 JAVA_TEXTS = {f"__streams.errors.{part}" for part in ("exception", "message", "stacktrace")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ def test_nothing_found_is_told_by_the_exit_code(tmp_path: Path) -> None:
 
 
 def test_an_unknown_word_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = '{"group": "g", "kafka": "4.3.1", "scenarios": [{"name": "n", "topology": [{"op": "fly"}], "events": [], "build_error": "X"}]}'
+    scenario = {"name": "n", "topology": [{"op": "fly"}], "events": [], "build_error": "TopologyException"}
+    text = json.dumps({"group": "g", "kafka": "4.3.1", "scenarios": [scenario]})
     (tmp_path / "one.json").write_text(text)
     assert main([str(tmp_path)]) == 1
     printed = capsys.readouterr().out

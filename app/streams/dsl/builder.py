@@ -71,7 +71,7 @@ class Builder:
         reset: Reset | int | None = None,
         name: str | None = None,
     ) -> Table[K, V]:
-        """A changelog topic as a table: a null value deletes (E1). In a store only where that is needed or asked for."""
+        """A changelog topic as a table: a null value deletes (E1). In a store only where needed or asked for."""
         keeping, source_name, table_name = self._table_names(topic, materialized, key, value, name)
         source = SourceNode(source_name, (topic,), None, keeping.key, keeping.value, extractor, reset)
         origin = SourceOrigin(keeping.name, materialized=keeping.queryable)

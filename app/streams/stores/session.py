@@ -65,7 +65,7 @@ class SessionView(Generic[K, V]):
         return None if entry is None else entry[0]
 
     def find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
-        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start); in memory, by end and the
+        """Sessions of a key with end ≥ earliest_end and start ≤ latest_start, by (end, start); in memory by end, the
         latest start first."""
         return (
             (Windowed(key, start, end), value)

@@ -98,10 +98,12 @@ def _source_partitions(topology: Topology, partitions: Mapping[str, int]) -> tup
     faults: list[str] = []
     parts = subtopologies(topology)
     for part in parts:
-        for source in part.sources(topology):
-            for topic in source.topics:
-                if topic not in topology.internal and topic not in partitions:
-                    faults.append(f"topic {topic}, read by {source.name}, does not exist")
+        faults += [
+            f"topic {topic}, read by {source.name}, does not exist"
+            for source in part.sources(topology)
+            for topic in source.topics
+            if topic not in topology.internal and topic not in partitions
+        ]
     open_topics = dict(topology.internal)
     for topic, declared in topology.internal.items():
         if declared.partitions is not None:

@@ -87,6 +87,39 @@ def programs() -> Iterator[Json]:
     yield scenario("join-suppress-count", "F13 G1 C4", "a join held back, then counted", t, BOTH)
 
 
+def relational() -> Iterator[Json]:
+    """Articles, comments and authors: counts by foreign key, joined by key, joined by foreign key, regrouped."""
+    events = [
+        *feed("articles", ("1", "u1|Cats", 1), ("2", "u2|Dogs", 2)),
+        *feed("comments", ("c1", "1|nice", 3), ("c2", "1|bad", 4), ("c3", "3|?", 5)),
+        *feed("authors", ("u1", "Ann", 6), ("u3", "Cy", 7)),
+        *feed("comments", ("c2", None, 8), ("c3", "2|moved", 9)),
+        *feed("articles", ("3", "u3|Owls", 10)),
+        *feed("authors", ("u2", "Bob", 11), ("u1", "Anna", 3)),
+        *feed("articles", ("1", "u2|Cats", 12), ("2", None, 13)),
+        *feed("comments", ("c1", "3|late", 1), ("c4", "3|new", 14)),
+        *feed("authors", ("u3", None, 15)),
+        *feed("articles", ("2", "u1|Dogs again", 16)),
+    ]
+    for restart in (False, True):
+        for optimization in ("none", "all"):
+            t = Steps()
+            articles, comments, authors = t.table("articles"), t.table("comments"), t.table("authors")
+            counts = t(
+                "count",
+                t("group_by", comments, fn="fk_to_key", key="string", value="string"),
+                materialized=store("counts", "long"),
+            )
+            texts = t("map_values", counts, fn="to_string", materialized=store("texts"))
+            counted = t("left_join", articles, other=texts, joiner="concat", materialized=store("counted"))
+            signed = t("left_join", counted, other=authors, fk="fk", joiner="concat", materialized=store("signed"))
+            t.emit(signed, "signed")
+            t.emit(t("count", t("group_by", signed, fn="fk_to_key", key="string", value="string")), "by-author", "long")
+            rows = [*events[:9], RESTART, *events[9:]] if restart else events
+            name = f"relational-{optimization}{'-restart' if restart else ''}"
+            yield scenario(name, "F14 F16 C4 J6 L1", "a small relational program", t, rows, optimization=optimization)
+
+
 def windowed_tables() -> Iterator[Json]:
     for op in ("join", "left_join", "outer_join"):
         for window in (TUMBLING, SESSION):
@@ -183,5 +216,6 @@ def keys() -> Iterator[Json]:
 
 def scenarios() -> Iterator[Json]:
     yield from programs()
+    yield from relational()
     yield from windowed_tables()
     yield from keys()

@@ -217,7 +217,80 @@ def raw() -> Iterator[Json]:
             t,
             events,
         )
+    yield from raw_shapes()
     yield from raw_refusals()
+
+
+def source_step(name: str, *topics: str) -> Json:
+    return {"op": "add_source", "name": name, "topics": list(topics), "key": "string", "value": "string"}
+
+
+def node(name: str, *parents: str) -> Json:
+    return {"op": "add_processor", "name": name, "parents": list(parents), "processor": "forward"}
+
+
+def sink(name: str, *parents: str) -> Json:
+    step = {"op": "add_sink", "name": name, "topic": name, "parents": list(parents), "key": "string", "value": "string"}
+    return step
+
+
+def kept(name: str, *processors: str) -> Json:
+    step = {"op": "add_state_store", "store": name, "kind": "kv", "key": "string", "value": "string"}
+    return step | {"processors": list(processors)} if processors else step
+
+
+def raw_shapes() -> Iterator[Json]:
+    a, b, c = source_step("a", "in"), source_step("b", "in2"), source_step("c", "in3")
+    shapes: dict[str, list[Json]] = {
+        "sources-alone": [a, b, c],
+        "source-with-three-processors": [a, node("p", "a"), node("q", "a"), node("r", "a"), sink("out", "q")],
+        "processor-with-three-sources": [a, b, c, node("p", "a", "b", "c"), sink("out", "p")],
+        "three-lines": [
+            a,
+            b,
+            c,
+            node("p", "a"),
+            node("q", "b"),
+            node("r", "c"),
+            sink("o1", "p"),
+            sink("o2", "q"),
+            sink("o3", "r"),
+        ],
+        "lines-meet": [a, b, node("p", "a"), node("q", "b"), node("r", "p", "q"), sink("out", "r"), sink("side", "p")],
+        "sinks-of-a-source": [a, sink("o2", "a"), sink("o1", "a")],
+        "shared-store": [
+            a,
+            b,
+            c,
+            node("p", "a"),
+            node("q", "b"),
+            node("r", "c"),
+            kept("s1", "p", "q"),
+            kept("s2", "r"),
+        ],
+        "connected-later": [
+            a,
+            b,
+            node("p", "a"),
+            node("q", "b"),
+            kept("s"),
+            {"op": "connect_stores", "processor": "p", "stores": ["s"]},
+            {"op": "connect_stores", "processor": "q", "stores": ["s"]},
+        ],
+        "store-for-nobody": [a, node("p", "a"), kept("lonely"), sink("out", "p")],
+        "deep-and-wide": [
+            a,
+            *(node(f"n{at}", f"n{(at - 1) // 2}" if at else "a") for at in range(7)),
+            sink("out", "n3", "n6", "n0"),
+        ],
+    }
+    for name, steps in shapes.items():
+        t = Steps()
+        t.rows = steps
+        events = [
+            event(topic, "k", f"v{at}", at) for at, topic in enumerate(("in", "in2", "in3")) if topic in str(steps)
+        ]
+        yield scenario(f"raw-{name}", "H1 H4 J4 J5", f"the shape of a topology: {name}", t, events)
 
 
 def raw_refusals() -> Iterator[Json]:

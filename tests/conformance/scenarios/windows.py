@@ -157,6 +157,39 @@ def boundaries() -> Iterator[Json]:
     yield scenario("unlimited-on-close", "D11 D14", "refused", t, [])
 
 
+def arguments() -> Iterator[Json]:
+    """Windows that cannot be: each is refused where it is made."""
+    wrong: dict[str, Json] = {
+        "size-zero": {"type": "tumbling", "size": 0},
+        "size-negative": {"type": "tumbling", "size": -1},
+        "grace-negative": {"type": "tumbling", "size": 10, "grace": -1},
+        "advance-zero": {"type": "hopping", "size": 10, "advance": 0},
+        "advance-above-size": {"type": "hopping", "size": 10, "advance": 11},
+        "advance-negative": {"type": "hopping", "size": 10, "advance": -1},
+        "difference-negative": {"type": "sliding", "difference": -1},
+        "sliding-grace-negative": {"type": "sliding", "difference": 1, "grace": -1},
+        "gap-zero": {"type": "session", "gap": 0},
+        "gap-negative": {"type": "session", "gap": -1},
+        "session-grace-negative": {"type": "session", "gap": 1, "grace": -1},
+        "start-negative": {"type": "unlimited", "start": -1},
+    }
+    for name, window in wrong.items():
+        t = Steps()
+        t.label(t("count", t("windowed_by", t("group_by_key", t.stream("in")), window=window)), value="long")
+        yield scenario(f"window-{name}", "D1 D3 D4 D7 D11 J12", f"refused: {name}", t, [])
+    for name, window in (
+        ("one", {"type": "tumbling", "size": 1}),
+        ("full-advance", {"type": "hopping", "size": 10, "advance": 10}),
+    ):
+        t = Steps()
+        t.label(t("count", t("windowed_by", t("group_by_key", t.stream("in")), window=window)), value="long")
+        yield scenario(f"window-{name}", "D1", "the smallest window; an advance of the whole size", t, TIME_ROWS)
+    t = Steps()
+    w = t("windowed_by", t("group_by_key", t.stream("in")), window={"type": "sliding", "difference": 0, "grace": 5})
+    t.label(t("reduce", w, reducer="concat"))
+    yield scenario("window-difference-zero", "D7 D8", "sliding windows of one instant", t, SLIDING_ROWS)
+
+
 def downstream() -> Iterator[Json]:
     for shape, (window, rows, features) in SHAPES.items():
         t = Steps()
@@ -234,6 +267,7 @@ def throttled() -> Iterator[Json]:
 
 def scenarios() -> Iterator[Json]:
     yield from throttled()
+    yield from arguments()
     yield from grid()
     yield from stores_and_names()
     yield from boundaries()

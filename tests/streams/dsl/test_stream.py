@@ -153,7 +153,7 @@ def test_a_partitioner_may_drop_and_multiply() -> None:
 def test_explicit_names_can_be_demanded() -> None:
     builder = Builder(StreamsConfig(explicit_names=True))
     words(builder).group_by(lambda _, line: line, key=utf8, value=utf8).count()
-    with pytest.raises(TopologyError, match="need names of their own: .*-repartition"):
+    with pytest.raises(TopologyError, match=r"need names of their own: .*-repartition"):
         builder.build()
     builder = Builder(StreamsConfig(explicit_names=True))
     words(builder).group_by(lambda _, line: line, name="by-line", key=utf8, value=utf8).count(Materialized("counts"))

@@ -90,6 +90,12 @@ def test_waiting_rows_may_go_while_they_are_read() -> None:
     assert [row.is_left for row in living.store.all()] == [False] * 100
 
 
+# timestamp, offset, topic, partition, headers; prior, old and new value; buffer time.
+ROW = (
+    "0000000000000006 0000000000000001 00000002696e 00000000 00000000 ffffffff 0000000161 000000026162 000000000000000a"
+).replace(" ", "")
+
+
 def test_suppressed_rows_as_java_writes_them() -> None:
     for every_put in (True, False):
         living = Living(SUPPRESS, every_put=every_put)
@@ -100,21 +106,7 @@ def test_suppressed_rows_as_java_writes_them() -> None:
         living.store.put(99, b"k", ("ab", "a", True))
         (row,) = living.commit()
         assert row.headers == (("v", b"\x03"),)
-        assert plain([row]) == [
-            (
-                "6b",
-                "0000000000000006"
-                "0000000000000001"
-                "00000002696e"
-                "00000000"
-                "00000000"
-                "ffffffff"
-                "0000000161"
-                "000000026162"
-                "000000000000000a",
-                None,
-            )
-        ]
+        assert plain([row]) == [("6b", ROW, None)]
         evicted = living.store.evict()
         assert evicted == (b"k", ("ab", "a", True), Origin(6, 1, "in", 0, ()))
         (row,) = living.commit()

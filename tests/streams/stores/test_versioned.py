@@ -55,10 +55,10 @@ class Model:
         times = sorted(versions)
         later = times[bisect_right(times, timestamp) :]
         before = times[: bisect_left(times, timestamp)]
-        if value is None and not later and versions.get(timestamp) is not None:
-            if not before or (key, before[-1]) in self.open:
-                del versions[timestamp]
-                return VALID_TO_UNDEFINED
+        first = not before or (key, before[-1]) in self.open
+        if value is None and not later and first and versions.get(timestamp) is not None:
+            del versions[timestamp]
+            return VALID_TO_UNDEFINED
         versions[timestamp] = value
         self.open.discard((key, timestamp))
         if value is None and not later:

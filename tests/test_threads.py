@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from app.broker.threads import abandonable
+from app.threads import abandonable
 
 
 async def test_what_the_work_gives_or_raises_is_the_caller_s() -> None:
