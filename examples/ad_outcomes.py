@@ -1,6 +1,6 @@
 """Join each advertisement shown with the click that follows within five minutes, or with none.
 
-    python -m examples.ad_outcomes
+Run it: `python -m examples.ad_outcomes`.
 """
 
 from app.streams import Builder, JoinWindows, StreamJoined, Topology, minutes

@@ -1,6 +1,6 @@
 """Count the clicks on each page in each minute, and say only the final number.
 
-    python -m examples.clicks_per_minute
+Run it: `python -m examples.clicks_per_minute`.
 """
 
 from app.streams import Builder, Emit, Materialized, Topology, Tumbling, minutes, seconds
@@ -32,7 +32,7 @@ def main() -> None:
         clicks.send("/about", "fay", at=seconds(130))  # closes the second one
         counts = driver.output("clicks-per-minute", windowed(utf8, minutes(1)), int64)
         for page, count in counts.read_pairs():
-            print(page.key, page.start, count)
+            print(page, count)
 
 
 if __name__ == "__main__":

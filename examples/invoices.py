@@ -1,7 +1,4 @@
-"""Join orders with the customers they name: two tables, a foreign key.
-
-    python -m examples.invoices
-"""
+"""Join orders with the customers they name: two tables, a foreign key. Run it: `python -m examples.invoices`."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,4 @@
-"""Count words: each line updates the counts of its words.
-
-    python -m examples.word_count
-"""
+"""Count words: each line updates the counts of its words. Run it: `python -m examples.word_count`."""
 
 from app.streams import Builder, Materialized, Topology
 from app.streams.serdes import int64, utf8

@@ -27,7 +27,7 @@ class TopologyError(StreamsError):
 
     def __init__(self, faults: str | Sequence[str]) -> None:
         self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
-        super().__init__("; ".join(self.faults))
+        super().__init__("the topology cannot work:" + "".join(f"\n- {fault}" for fault in self.faults))
 
 
 class RecordError(StreamsError):

@@ -48,7 +48,7 @@ public class ClicksPerMinute {
             clicks.pipeInput("/home", "eve", 8_000);
             clicks.pipeInput("/about", "fay", 130_000);
             for (var count : counts.readKeyValuesToList()) {
-                System.out.println(count.key.key() + " " + count.key.window().start() + " " + count.value);
+                System.out.println(count.key + " " + count.value);
             }
         }
     }

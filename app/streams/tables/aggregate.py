@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+from app.streams.context import Context
 from app.streams.model import Forward
 from app.streams.stores.specs import VersionedSpec
 from app.streams.tables.keeping import stamped_keeper
-from app.streams.tables.views import StoreView
+from app.streams.tables.views import Getter, StoreView
 from app.streams.topology.runtime import Runtime
+
+# fold(key, value, so far) → new; None deletes.
+Fold: TypeAlias = Callable[[Any, Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,7 @@ class Count:
     send_old: bool
 
     def compile(self, runtime: Runtime, forward: Forward) -> Forward:
-        return _fold(
-            runtime, forward, self.store, self.send_old, lambda _key, _value, old: 1 if old is None else old + 1
-        )
+        return _folding(runtime, forward, self, int, lambda _key, _value, count: count + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,11 @@ class Reduce:
 
     def compile(self, runtime: Runtime, forward: Forward) -> Forward:
         reducer = self.reducer
-        return _fold(
-            runtime,
-            forward,
-            self.store,
-            self.send_old,
-            lambda _key, value, old: value if old is None else reducer(old, value),
-        )
+
+        def fold(_key: Any, value: Any, so_far: Any) -> Any:
+            return value if so_far is None else reducer(so_far, value)
+
+        return _folding(runtime, forward, self, _nothing, fold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +51,25 @@ class Aggregate:
 
     store: str
     initializer: Callable[[], Any]
-    aggregator: Callable[[Any, Any, Any], Any]
+    aggregator: Fold
     send_old: bool
 
     def compile(self, runtime: Runtime, forward: Forward) -> Forward:
-        initializer, aggregator = self.initializer, self.aggregator
-
-        def fold(key: Any, value: Any, old: Any) -> Any:
-            return aggregator(key, value, initializer() if old is None else old)
-
-        return _fold(runtime, forward, self.store, self.send_old, fold)
+        return _folding(runtime, forward, self, self.initializer, self.aggregator)
 
 
-def _fold(
-    runtime: Runtime, forward: Forward, store_name: str, send_old: bool, fold: Callable[[Any, Any, Any], Any]
+def _nothing() -> None:
+    """What a reduce begins with."""
+
+
+def _folding(
+    runtime: Runtime, forward: Forward, spec: Count | Reduce | Aggregate, initial: Callable[[], Any], fold: Fold
 ) -> Forward:
-    """fold(key, value, old or None) → new or None. Result time: the later of the old one's and the record's (A9)."""
-    store, ctx = runtime.store(store_name), runtime.ctx
+    """Result time: the later of the old one's and the record's (A9). The first old value is the initial one (C10)."""
+    store, ctx, send_old = runtime.store(spec.store), runtime.ctx, spec.send_old
     if isinstance(store.spec, VersionedSpec):
-        return _fold_versions(runtime, store_name, stamped_keeper(store, ctx, forward, send_old=send_old), fold)
+        keep = stamped_keeper(store, ctx, forward, send_old=send_old)
+        return _folding_versions(ctx, StoreView(spec.store).open(runtime), keep, initial, fold)
     get, put, caches = store.get, store.put, store.caches
     if caches:
         store.on_flush(forward, send_old)
@@ -78,13 +78,14 @@ def _fold(
         if key is None or value is None:
             ctx.dropped()
             return
+        timestamp = ctx.timestamp
         found = get(key)
         if found is None:
-            old, timestamp = None, ctx.timestamp
+            old = initial()
         else:
-            old, timestamp = found
-            if timestamp < ctx.timestamp:
-                timestamp = ctx.timestamp
+            old, latest = found
+            if latest > timestamp:
+                timestamp = latest
         new = fold(key, value, old)
         put(key, new, timestamp)
         if caches:
@@ -97,21 +98,21 @@ def _fold(
     return step
 
 
-def _fold_versions(
-    runtime: Runtime,
-    store_name: str,
+def _folding_versions(
+    ctx: Context,
+    get: Getter,
     keep: Callable[[Any, Any, Any, int], None],
-    fold: Callable[[Any, Any, Any], Any],
+    initial: Callable[[], Any],
+    fold: Fold,
 ) -> Forward:
     """The same in a versioned store: each result is a version, and one that is too old may be refused (I6)."""
-    ctx, get = runtime.ctx, StoreView(store_name).open(runtime)
 
     def step(key: Any, value: Any) -> None:
         if key is None or value is None:
             ctx.dropped()
             return
         found = get(key)
-        old, timestamp = (None, ctx.timestamp) if found is None else found
-        keep(key, fold(key, value, old), old, max(timestamp, ctx.timestamp))
+        old, latest = (initial(), ctx.timestamp) if found is None else found
+        keep(key, fold(key, value, old), old, max(latest, ctx.timestamp))
 
     return step

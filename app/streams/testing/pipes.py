@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from app.streams.model import Headers, Record
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class InputTopic(Generic[K, V]):
@@ -39,8 +42,8 @@ class InputTopic(Generic[K, V]):
         if at is None:
             at = self._next
             self._next += self._step
-        raw_key = None if key is None else self._key(key)
-        raw_value = None if value is None else self._value(value)
+        raw_key = _converted(self._key, key, f"sending a key to topic {self.topic!r}")
+        raw_value = _converted(self._value, value, f"sending a value to topic {self.topic!r}")
         self._driver.send(self.topic, raw_key, raw_value, at, headers, partition=partition)
 
     def send_all(self, pairs: Iterable[tuple[K | None, V | None]]) -> None:
@@ -62,9 +65,11 @@ class OutputTopic(Generic[K, V]):
         """The next record; an AssertionError that says what was sent instead if there is none."""
         records = self._take(1)
         if not records:
-            topics = sorted({row.topic for row in self._driver.sent})
+            written = Counter(row.topic for row in self._driver.sent)
+            counts = ", ".join(f"{topic} ({count})" for topic, count in sorted(written.items()))
             raise AssertionError(
-                f"topic {self.topic!r} has no more records; topics written so far: {', '.join(topics) or 'none'}"
+                f"topic {self.topic!r} has no more records; records written so far: {counts or 'none'}; "
+                f"dropped: {self._driver.dropped}"
             )
         return records[0]
 
@@ -89,8 +94,19 @@ class OutputTopic(Generic[K, V]):
             row = self._driver.sent[self._seen]
             self._seen += 1
             if row.topic == self.topic:
-                key = None if row.key is None else self._key(row.key)
-                value = None if row.value is None else self._value(row.value)
+                key = _converted(self._key, row.key, f"reading a key of topic {self.topic!r}")
+                value = _converted(self._value, row.value, f"reading a value of topic {self.topic!r}")
                 timestamp = row.timestamp if row.timestamp is not None else self._driver.now
                 found.append(Record(key, value, timestamp, row.headers))
         return found
+
+
+def _converted(convert: Callable[[T], U], given: T | None, doing: str) -> U | None:
+    """Null stays null; a serde that does not fit says where."""
+    if given is None:
+        return None
+    try:
+        return convert(given)
+    except Exception as cause:
+        cause.add_note(f"while {doing}: {given!r}")
+        raise

@@ -121,7 +121,6 @@ class Topology:
             return self
         if present is None:
             self._check_name("store", spec.name)
-            self._check_serdes(spec)
             self.stores[spec.name] = spec
             self.users[spec.name] = []
         for node in nodes:
@@ -146,7 +145,6 @@ class Topology:
         if spec.name in self.stores or spec.name in self.globals:
             self.fault(f"there are two stores named {spec.name}")
             return self
-        self._check_serdes(spec)
         if len(source.topics) != 1:
             self.fault(f"global store {spec.name} needs exactly one topic")
         self.add_node(source)
@@ -236,20 +234,18 @@ class Topology:
                 if isinstance(other, SourceNode) and any(node.pattern.fullmatch(topic) for topic in other.topics):
                     self.fault(f"pattern {node.pattern.pattern} of {node.name} matches a topic of {other.name}")
 
-    def _check_serdes(self, spec: StoreSpec) -> None:
-        serdes: dict[str, Any] = {"keys": spec.key, "values": spec.value}
-        for part, serde in serdes.items():
-            if serde is None:
-                self.fault(f"there is no serde for the {part} of store {spec.name}, and no default one")
-
     def _missing_serdes(self) -> list[str]:
-        defaults = {"keys": self.config.default_key, "values": self.config.default_value}
+        """One fault for all keys and one for all values: one forgotten serde is missed in many places."""
+        specs = [*self.stores.values(), *(kept.spec for kept in self.globals.values())]
+        ends = [node for node in self.nodes.values() if not isinstance(node, ProcessorNode)]
+        keys: list[tuple[str, Any]] = [(node.name, node.key or self.config.default_key) for node in ends]
+        keys += [(f"store {spec.name}", spec.key) for spec in specs]
+        values: list[tuple[str, Any]] = [(node.name, node.value or self.config.default_value) for node in ends]
+        values += [(f"store {spec.name}", spec.value) for spec in specs]
         return [
-            f"there is no serde for the {part} of {node.name}, and no default one"
-            for node in self.nodes.values()
-            if not isinstance(node, ProcessorNode)
-            for part, serde in (("keys", node.key), ("values", node.value))
-            if serde is None and defaults[part] is None
+            f"there is no serde for the {part} of {', '.join(lacking)}, and no default one"
+            for part, serdes in (("keys", keys), ("values", values))
+            if (lacking := [name for name, serde in serdes if serde is None])
         ]
 
     def _check_parents(self, node: ProcessorNode | SinkNode) -> None:

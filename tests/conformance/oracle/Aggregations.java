@@ -29,7 +29,8 @@ final class Aggregations {
             case "count" -> Overload.call(from, "count", named, materialized(from, step));
             case "reduce" -> from instanceof KGroupedTable
                 ? Overload.call(
-                    from, "reduce", Folds.reducer(step.get("adder")), Folds.reducer(step.get("subtractor")), named, materialized(from, step))
+                    from, "reduce", Folds.reducer(step.get("adder")), Folds.reducer(step.get("subtractor")), named,
+                    materialized(from, step))
                 : Overload.call(from, "reduce", Folds.reducer(step.get("reducer")), named, materialized(from, step));
             case "aggregate" -> aggregate(from, step, named);
             default -> throw new Misread("no op here: " + step.json());
@@ -43,7 +44,8 @@ final class Aggregations {
         final Object store = materialized(from, step);
         if (from instanceof KGroupedTable) {
             return Overload.call(
-                from, "aggregate", initializer, Folds.aggregator(step.get("adder")), Folds.aggregator(step.get("subtractor")), named, store);
+                from, "aggregate", initializer, Folds.aggregator(step.get("adder")),
+                Folds.aggregator(step.get("subtractor")), named, store);
         }
         final Object aggregator = step.has("aggregator") ? Folds.aggregator(step.get("aggregator")) : null;
         final Object merger = step.has("merger") ? Folds.merger(step.get("merger")) : null;
@@ -67,7 +69,9 @@ final class Aggregations {
         if (!step.has("emit")) {
             return windowed;
         }
-        final EmitStrategy strategy = step.text("emit").equals("on_close") ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate();
+        final EmitStrategy strategy = step.text("emit").equals("on_close")
+            ? EmitStrategy.onWindowClose()
+            : EmitStrategy.onWindowUpdate();
         return Overload.call(windowed, "emitStrategy", strategy);
     }
 

@@ -135,7 +135,9 @@ final class Dsl {
         CogroupedKStream<Object, Object> all = null;
         for (final JsonNode input : step.get("inputs")) {
             final KGroupedStream<Object, Object> grouped = (KGroupedStream<Object, Object>) bound(input.get(0).textValue());
-            all = all == null ? grouped.cogroup(Folds.aggregator(input.get(1))) : all.cogroup(grouped, Folds.aggregator(input.get(1)));
+            all = all == null
+                ? grouped.cogroup(Folds.aggregator(input.get(1)))
+                : all.cogroup(grouped, Folds.aggregator(input.get(1)));
         }
         return all;
     }

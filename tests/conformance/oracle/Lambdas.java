@@ -152,7 +152,9 @@ final class Lambdas {
     }
 
     private static List<Object> words(final Object value) {
-        return value == null || Values.text(value).isEmpty() ? List.of() : Arrays.asList((Object[]) Values.text(value).split(" ", -1));
+        return value == null || Values.text(value).isEmpty()
+            ? List.of()
+            : Arrays.asList((Object[]) Values.text(value).split(" ", -1));
     }
 
     private static List<Object> characters(final Object value) {

@@ -148,8 +148,8 @@ final class Life implements AutoCloseable {
             log, TASK, producer, config.productionExceptionHandler(), metrics, topology);
         final Time time = Inside.get(driver, "mockWallClockTime");
         return new StreamTask(
-            TASK, inputs, topology, Inside.get(driver, "consumer"), builder.topologyConfigs().getTaskConfig(), metrics, directory, cache,
-            time, state, collector, new ProcessorContextImpl(TASK, config, state, metrics, cache), log, false);
+            TASK, inputs, topology, Inside.get(driver, "consumer"), builder.topologyConfigs().getTaskConfig(), metrics,
+            directory, cache, time, state, collector, new ProcessorContextImpl(TASK, config, state, metrics, cache), log, false);
     }
 
     private void restore(final ProcessorStateManager state) {
@@ -164,8 +164,8 @@ final class Life implements AutoCloseable {
     private void keep(final String topic, final long timestamp, final byte[] key, final byte[] value, final Headers headers) {
         final List<ConsumerRecord<byte[], byte[]>> rows = topics.computeIfAbsent(topic, name -> new ArrayList<>());
         rows.add(new ConsumerRecord<>(
-            topic, 0, rows.size(), timestamp, TimestampType.CREATE_TIME, key == null ? -1 : key.length, value == null ? -1 : value.length,
-            key, value, headers, Optional.empty()));
+            topic, 0, rows.size(), timestamp, TimestampType.CREATE_TIME, key == null ? -1 : key.length,
+            value == null ? -1 : value.length, key, value, headers, Optional.empty()));
     }
 
     @Override

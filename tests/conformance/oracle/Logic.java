@@ -50,7 +50,8 @@ interface Logic {
                 headers.add((String) call.arg(), ((String) call.args().get(1)).getBytes(StandardCharsets.UTF_8));
                 out.forward(new Item(item.key(), item.value(), item.timestamp(), headers), null);
             };
-            case "shift_ts" -> item -> out.forward(new Item(item.key(), item.value(), item.timestamp() + call.number(), item.headers()), null);
+            case "shift_ts" -> item -> out.forward(
+                new Item(item.key(), item.value(), item.timestamp() + call.number(), item.headers()), null);
             case "metadata" -> item -> out.forward(item.withValue(metadata(item, out.context())), null);
             case "route" -> item -> {
                 final boolean even = item.value() != null && ((Number) item.value()).longValue() % 2 == 0;
@@ -60,7 +61,8 @@ interface Logic {
             case "kv_commands", "window_commands", "session_commands", "versioned_commands" -> {
                 final Commands commands = new Commands(
                     out.context().getStateStore((String) call.arg()), stores.get((String) call.arg()));
-                yield item -> out.forward(item.withValue(commands.run(item.key(), (String) item.value(), item.timestamp())), null);
+                yield item -> out.forward(
+                    item.withValue(commands.run(item.key(), (String) item.value(), item.timestamp())), null);
             }
             default -> ticking(call, out);
         };
@@ -109,7 +111,9 @@ interface Logic {
     }
 
     static String shown(final Object stored) {
-        return stored instanceof ValueAndTimestamp<?> both ? Values.text(both.value()) + "@" + both.timestamp() : Values.text(stored);
+        return stored instanceof ValueAndTimestamp<?> both
+            ? Values.text(both.value()) + "@" + both.timestamp()
+            : Values.text(stored);
     }
 
     private static Logic ticking(final Lambdas.Call call, final Out out) {
@@ -123,7 +127,9 @@ interface Logic {
                 handle[0].cancel();
             }
         };
-        final PunctuationType type = call.name().startsWith("tick_wall") ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME;
+        final PunctuationType type = call.name().startsWith("tick_wall")
+            ? PunctuationType.WALL_CLOCK_TIME
+            : PunctuationType.STREAM_TIME;
         handle[0] = switch (call.name()) {
             case "tick_stream", "tick_wall", "tick_once" -> out.context().schedule(Duration.ofMillis(call.number()), type, tick);
             case "tick_stream_from", "tick_wall_from" -> out.context().schedule(

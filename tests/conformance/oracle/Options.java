@@ -50,7 +50,9 @@ final class Options {
     }
 
     static Grouped<Object, Object> grouped(final Step step) {
-        return step.hasAny("name", "key", "value") ? Grouped.with(step.text("name"), step.serde("key"), step.serde("value")) : null;
+        return step.hasAny("name", "key", "value")
+            ? Grouped.with(step.text("name"), step.serde("key"), step.serde("value"))
+            : null;
     }
 
     static Repartitioned<Object, Object> repartitioned(final Step step) {
@@ -74,7 +76,8 @@ final class Options {
     }
 
     static StreamJoined<Object, Object, Object> streamJoined(final Step step) {
-        StreamJoined<Object, Object, Object> joined = StreamJoined.with(step.serde("key"), step.serde("value"), step.serde("other_value"));
+        StreamJoined<Object, Object, Object> joined = StreamJoined.with(
+            step.serde("key"), step.serde("value"), step.serde("other_value"));
         if (step.has("name")) {
             joined = joined.withName(step.text("name"));
         }

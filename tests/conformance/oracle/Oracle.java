@@ -56,7 +56,10 @@ public final class Oracle {
         System.out.printf("%s: %d scenarios in %.1f s%n", file.getFileName(), answered.size(), (System.nanoTime() - start) / 1e9);
     }
 
-    /** Java's answer, after a look at whether it hangs on how ties are broken; null and a message for a scenario that cannot stand. */
+    /**
+     * Java's answer, after a look at whether it hangs on how ties are broken; null and a message for a scenario that
+     * cannot stand.
+     */
     private static ObjectNode checked(final JsonNode scenario, final AtomicInteger failures) {
         final String name = scenario.path("name").asText();
         try {

@@ -5,7 +5,10 @@ import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.Objects;
 
-/** Calls the overload of a DSL method that takes exactly the arguments that are there: an absent one is not passed, not passed as null. */
+/**
+ * Calls the overload of a DSL method that takes exactly the arguments that are there: an absent one is not passed, not
+ * passed as null.
+ */
 final class Overload {
     private Overload() {}
 

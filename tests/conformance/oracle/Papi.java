@@ -2,6 +2,7 @@ package oracle;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
@@ -13,6 +14,8 @@ import org.apache.kafka.streams.processor.TimestampExtractor;
 
 /** Steps of the Topology API to a topology. */
 final class Papi {
+    private static final Set<String> OWN_OPS = Set.of("add_source", "add_processor", "add_read_only_store", "add_state_store");
+
     private final Topology topology;
     private final Processors processors;
 
@@ -25,7 +28,7 @@ final class Papi {
     static boolean speaks(final Iterable<JsonNode> steps) {
         for (final JsonNode step : steps) {
             final String op = step.get("op").textValue();
-            if (op.equals("add_source") || op.equals("add_processor") || op.equals("add_read_only_store") || op.equals("add_state_store")) {
+            if (OWN_OPS.contains(op)) {
                 return true;
             }
         }
@@ -43,8 +46,10 @@ final class Papi {
         final String name = step.text("name");
         switch (step.text("op")) {
             case "add_source" -> topology.addSource(
-                (AutoOffsetReset) null, name, extractor(step), deserializer(step, "key"), deserializer(step, "value"), step.texts("topics"));
-            case "add_processor" -> topology.addProcessor(name, processors.supplier(step.get("processor")), step.texts("parents"));
+                (AutoOffsetReset) null, name, extractor(step), deserializer(step, "key"), deserializer(step, "value"),
+                step.texts("topics"));
+            case "add_processor" -> topology.addProcessor(
+                name, processors.supplier(step.get("processor")), step.texts("parents"));
             case "add_sink" -> topology.addSink(
                 name, step.text("topic"), serializer(step, "key"), serializer(step, "value"), step.texts("parents"));
             case "add_state_store" -> topology.addStateStore(new StoreSpec(step).builder(), step.texts("processors"));

@@ -57,7 +57,8 @@ record Rows(JsonNode steps, Set<String> suppressChangelogs) {
         if (record.headers().iterator().hasNext()) {
             final ArrayNode headers = row.putArray("headers");
             for (final Header header : record.headers()) {
-                headers.addArray().add(header.key()).add(ANY_TEXT.contains(header.key()) ? JSON.textNode("*") : Values.hex(header.value()));
+                final boolean any = ANY_TEXT.contains(header.key());
+                headers.addArray().add(header.key()).add(any ? JSON.textNode("*") : Values.hex(header.value()));
             }
         }
         decode(row, record);
@@ -87,7 +88,8 @@ record Rows(JsonNode steps, Set<String> suppressChangelogs) {
 
     private static void decode(final ObjectNode row, final String field, final Step step, final byte[] bytes) {
         if (step.text(field) != null) {
-            row.set(field, bytes == null ? JSON.nullNode() : Values.toJson(step.serde(field).deserializer().deserialize("", bytes)));
+            final Object value = bytes == null ? null : step.serde(field).deserializer().deserialize("", bytes);
+            row.set(field, Values.toJson(value));
         }
     }
 }

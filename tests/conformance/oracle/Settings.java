@@ -40,7 +40,8 @@ final class Settings {
         }
         if (config.has("default_extractor")) {
             props.put(
-                StreamsConfig.DEFAULT_TIMESTAMP_EXTRACTOR_CLASS_CONFIG, Extractors.named(config.get("default_extractor").textValue()).getClass());
+                StreamsConfig.DEFAULT_TIMESTAMP_EXTRACTOR_CLASS_CONFIG,
+                Extractors.named(config.get("default_extractor").textValue()).getClass());
         }
         if (config.has("store")) {
             props.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, suppliers(config.get("store").textValue()).getClass());
@@ -59,7 +60,9 @@ final class Settings {
         if (config.has("processing_handler")) {
             props.put(
                 StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG,
-                goesOn("processing_handler") ? LogAndContinueProcessingExceptionHandler.class : LogAndFailProcessingExceptionHandler.class);
+                goesOn("processing_handler")
+                    ? LogAndContinueProcessingExceptionHandler.class
+                    : LogAndFailProcessingExceptionHandler.class);
         }
         if (config.has("dead_letter_topic")) {
             props.put(StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG, config.get("dead_letter_topic").textValue());

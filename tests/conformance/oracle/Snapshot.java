@@ -8,10 +8,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.TopologyTestDriver;
-import org.apache.kafka.streams.kstream.Windowed;
-import org.apache.kafka.streams.kstream.internals.SessionWindow;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.AggregationWithHeaders;
 import org.apache.kafka.streams.state.KeyValueIterator;
@@ -49,14 +48,15 @@ final class Snapshot {
             return null;
         }
         if (store instanceof KeyValueStore) {
-            return listed(((KeyValueStore<Object, Object>) store).all());
+            return listed(((KeyValueStore<Object, Object>) store).all(), key -> List.of(Values.toJson(key)));
         }
         if (store instanceof WindowStore) {
-            return listed((KeyValueIterator<Object, Object>) (KeyValueIterator<?, ?>) ((WindowStore<Object, Object>) store).all());
+            return listed(((WindowStore<Object, Object>) store).all(), key -> List.of(
+                Values.toJson(key.key()), JSON.numberNode(key.window().start())));
         }
         if (store instanceof SessionStore) {
-            return listed((KeyValueIterator<Object, Object>) (KeyValueIterator<?, ?>)
-                ((SessionStore<Object, Object>) store).findSessions(null, null, 0, Long.MAX_VALUE));
+            return listed(((SessionStore<Object, Object>) store).findSessions(null, null, 0, Long.MAX_VALUE), key -> List.of(
+                Values.toJson(key.key()), JSON.numberNode(key.window().start()), JSON.numberNode(key.window().end())));
         }
         return null;
     }
@@ -72,36 +72,28 @@ final class Snapshot {
         return store.name().contains("FK-JOIN-SUBSCRIPTION-STATE-STORE") || store.name().endsWith("-subscription-store");
     }
 
-    private static List<ArrayNode> listed(final KeyValueIterator<Object, Object> all) {
+    private static <K> List<ArrayNode> listed(final KeyValueIterator<K, Object> all, final Function<K, List<JsonNode>> columns) {
         final List<ArrayNode> rows = new ArrayList<>();
         try (all) {
             while (all.hasNext()) {
-                rows.add(row(all.next()));
+                final KeyValue<K, Object> entry = all.next();
+                rows.add(valued(JSON.arrayNode().addAll(columns.apply(entry.key)), entry.value));
             }
         }
         return rows;
     }
 
-    private static ArrayNode row(final KeyValue<Object, Object> entry) {
-        final ArrayNode row = JSON.arrayNode();
-        if (entry.key instanceof Windowed<?> windowed) {
-            row.add(Values.toJson(windowed.key())).add(windowed.window().start());
-            if (windowed.window() instanceof SessionWindow) {
-                row.add(windowed.window().end());
-            }
-        } else {
-            row.add(Values.toJson(entry.key));
-        }
-        if (entry.value instanceof ValueAndTimestamp<?> both) {
+    private static ArrayNode valued(final ArrayNode row, final Object value) {
+        if (value instanceof ValueAndTimestamp<?> both) {
             return row.add(Values.toJson(both.value())).add(both.timestamp());
         }
-        if (entry.value instanceof AggregationWithHeaders<?> session) {
+        if (value instanceof AggregationWithHeaders<?> session) {
             return row.add(Values.toJson(session.aggregation()));
         }
-        if (entry.value instanceof ValueTimestampHeaders<?> all) {
+        if (value instanceof ValueTimestampHeaders<?> all) {
             return withTimestamp(row.add(Values.toJson(all.value())), all.timestamp());
         }
-        return row.add(Values.toJson(entry.value));
+        return row.add(Values.toJson(value));
     }
 
     /** Join windows come through an adapter that has no timestamps and says -1. */

@@ -6,6 +6,7 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.WindowBytesStoreSupplier;
 
 /** A store as add_store writes it, and its serde names for the command processors. */
 record StoreSpec(Step step) {
@@ -43,10 +44,7 @@ record StoreSpec(Step step) {
             case "timestamped_kv" -> Stores.timestampedKeyValueStoreBuilder(keyValue(persistent, true), key, value);
             case "lru" -> Stores.keyValueStoreBuilder(Stores.lruMap(name(), step.get("capacity").intValue()), key, value);
             case "window" -> Stores.windowStoreBuilder(
-                persistent
-                    ? Stores.persistentWindowStore(name(), step.millis("retention"), step.millis("size"), step.isTrue("duplicates"))
-                    : Stores.inMemoryWindowStore(name(), step.millis("retention"), step.millis("size"), step.isTrue("duplicates")),
-                key, value);
+                window(persistent, step.millis("retention"), step.millis("size"), step.isTrue("duplicates")), key, value);
             case "session" -> Stores.sessionStoreBuilder(
                 persistent
                     ? Stores.persistentSessionStore(name(), step.millis("retention"))
@@ -56,6 +54,13 @@ record StoreSpec(Step step) {
                 Stores.persistentVersionedKeyValueStore(name(), step.millis("history")), key, value);
             default -> throw new Misread("unknown store kind " + step.text("kind"));
         };
+    }
+
+    private WindowBytesStoreSupplier window(
+            final boolean persistent, final Duration retention, final Duration size, final boolean duplicates) {
+        return persistent
+            ? Stores.persistentWindowStore(name(), retention, size, duplicates)
+            : Stores.inMemoryWindowStore(name(), retention, size, duplicates);
     }
 
     private KeyValueBytesStoreSupplier keyValue(final boolean persistent, final boolean timestamped) {

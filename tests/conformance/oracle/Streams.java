@@ -39,7 +39,9 @@ record Streams(Processors processors, Map<String, Object> bound) {
             }
             case "process" -> {
                 final var supplier = processors.supplier(step.get("processor"));
-                return named ? stream.process(supplier, step.named(), step.texts("stores")) : stream.process(supplier, step.texts("stores"));
+                return named
+                    ? stream.process(supplier, step.named(), step.texts("stores"))
+                    : stream.process(supplier, step.texts("stores"));
             }
             case "process_values" -> {
                 final var supplier = processors.fixedKeySupplier(step.get("processor"));
@@ -74,7 +76,9 @@ record Streams(Processors processors, Map<String, Object> bound) {
             }
             case "map_values" -> {
                 final var fn = Lambdas.valueMapper(step.get("fn"));
-                return named ? stream.mapValues((k, v) -> fn.apply(k, v), step.named()) : stream.mapValues((k, v) -> fn.apply(k, v));
+                return named
+                    ? stream.mapValues((k, v) -> fn.apply(k, v), step.named())
+                    : stream.mapValues((k, v) -> fn.apply(k, v));
             }
             case "flat_map" -> {
                 final var fn = Lambdas.flatPairMapper(step.get("fn"));

@@ -53,7 +53,9 @@ final class Tables {
         final BiFunction<Object, Object, Object> fn = Lambdas.valueMapper(step.get("fn"));
         final Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> store = Options.keyValue(step);
         if (store == null) {
-            return step.has("name") ? table.mapValues((k, v) -> fn.apply(k, v), step.named()) : table.mapValues((k, v) -> fn.apply(k, v));
+            return step.has("name")
+                ? table.mapValues((k, v) -> fn.apply(k, v), step.named())
+                : table.mapValues((k, v) -> fn.apply(k, v));
         }
         return step.has("name")
             ? table.mapValues((k, v) -> fn.apply(k, v), step.named(), store)

@@ -28,7 +28,8 @@ final class Values {
         }
         if (name.startsWith("time_windowed:")) {
             final int split = name.lastIndexOf(':');
-            return timeWindowed(serde(name.substring("time_windowed:".length(), split)), Long.parseLong(name.substring(split + 1)));
+            final long size = Long.parseLong(name.substring(split + 1));
+            return timeWindowed(serde(name.substring("time_windowed:".length(), split)), size);
         }
         if (name.startsWith("session_windowed:")) {
             return new WindowedSerdes.SessionWindowedSerde<>(serde(name.substring("session_windowed:".length())));
@@ -66,11 +67,11 @@ final class Values {
         }
         if (serde.startsWith("time_windowed:")) {
             final String inner = serde.substring("time_windowed:".length(), serde.lastIndexOf(':'));
-            return new Windowed<>(fromJson(json.get("key"), inner), new TimeWindow(json.get("start").longValue(), json.get("end").longValue()));
+            return new Windowed<>(fromJson(json.get("key"), inner), new TimeWindow(start(json), end(json)));
         }
         if (serde.startsWith("session_windowed:")) {
             final String inner = serde.substring("session_windowed:".length());
-            return new Windowed<>(fromJson(json.get("key"), inner), new SessionWindow(json.get("start").longValue(), json.get("end").longValue()));
+            return new Windowed<>(fromJson(json.get("key"), inner), new SessionWindow(start(json), end(json)));
         }
         return switch (serde) {
             case "string" -> json.textValue();
@@ -80,6 +81,14 @@ final class Values {
             case "bytes" -> Bytes.wrap(HEX.parseHex(json.textValue()));
             default -> throw new Misread("unknown serde " + serde);
         };
+    }
+
+    private static long start(final JsonNode windowed) {
+        return windowed.get("start").longValue();
+    }
+
+    private static long end(final JsonNode windowed) {
+        return windowed.get("end").longValue();
     }
 
     /** An object of the serde's type read from a command word; "-" is null. */

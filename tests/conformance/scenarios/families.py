@@ -76,5 +76,5 @@ def fingerprint(given: Json) -> str:
     """Of a family's scenarios and of the oracle that answers them; how either is laid out does not count."""
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode())
     for source in sorted(SOURCES.glob("*.java")):
-        digest.update(" ".join(source.read_text("utf-8").split()).encode())
+        digest.update("".join(source.read_text("utf-8").split()).encode())
     return digest.hexdigest()

@@ -1,0 +1,54 @@
+"""Random inputs and random courses of events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from hypothesis import strategies as st
+
+from app.streams.model import Row
+from tests.streams.properties.world import Action, Feed, Process, Step
+
+_KEYS: Final = ["k", "l", "m", None]
+_VALUES: Final = ["x", "y", "k", "long value", None]
+
+
+def inputs(*, latest: int = 60, size: int = 40) -> st.SearchStrategy[list[Row]]:
+    """Records of topics `a` and `b`: few keys, nulls, ties, late ones, some with a header."""
+    return st.lists(
+        st.builds(
+            _row,
+            st.sampled_from("ab"),
+            st.sampled_from(_KEYS),
+            st.sampled_from(_VALUES),
+            st.integers(0, latest),
+            st.booleans(),
+        ),
+        max_size=size,
+    )
+
+
+def _row(topic: str, key: str | None, value: str | None, timestamp: int, headed: bool) -> Row:
+    key_bytes = None if key is None else key.encode()
+    value_bytes = None if value is None else value.encode()
+    return Row(topic, 0, key_bytes, value_bytes, timestamp, (("h", value_bytes),) if headed else ())
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """The same records, none of them late."""
+    return sorted(rows, key=lambda row: row.timestamp or 0)
+
+
+_GOING_ON: Final = (
+    st.builds(Feed, st.integers(0, 3), st.integers(0, 12)),
+    st.builds(Process, st.integers(1, 9)),
+    st.just(Step.SEAL),
+    st.just(Step.SETTLE),
+)
+
+
+def courses(*, crashes: bool = False) -> st.SearchStrategy[list[Action]]:
+    """What happens before all that is left is taken and committed at once."""
+    dying = (st.just(Step.CRASH), st.just(Step.CRASH_COMMITTED)) if crashes else ()
+    return st.lists(st.one_of(*_GOING_ON, *dying), max_size=30)

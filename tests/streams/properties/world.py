@@ -1,0 +1,202 @@
+"""A little cluster in memory: logs of topics, committed offsets, stores that outlive a crash, and the life of a task.
+
+Only what was committed is on the logs, as a reader at read_committed would see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple, TypeAlias
+
+from app.streams.model import Commit, Inbound, Offset, Row, TaskId, TopicPartition
+from app.streams.stores import Base, memory_base
+from app.streams.stores.specs import StoreSpec
+from app.streams.stores.store import Restored
+from app.streams.task import Task
+from app.streams.topology.plan import source_topics
+from app.streams.topology.subtopologies import Subtopology, subtopologies
+from app.streams.topology.topology import Topology
+
+
+class Feed(NamedTuple):
+    """The next `count` records of the task's topic number `topic` (modulo their number) come in."""
+
+    topic: int
+    count: int
+
+
+class Process(NamedTuple):
+    limit: int
+
+
+class Step(Enum):
+    """What happens to a task besides. What is not possible at the moment is left out."""
+
+    SEAL = "commit() is called"
+    SETTLE = "the transaction went through and applied() is called"
+    CRASH = "the process dies; a transaction under way is aborted"
+    CRASH_COMMITTED = "the process dies after the transaction went through, before applied()"
+
+
+Action: TypeAlias = Feed | Process | Step
+
+
+@dataclass
+class World:
+    """Everything durable. bases: what is on each store's disk."""
+
+    topology: Topology
+    logs: dict[str, list[Row]] = field(default_factory=dict)
+    offsets: dict[TopicPartition, Offset] = field(default_factory=dict)
+    bases: dict[str, Base] = field(default_factory=dict)
+
+    def base(self, spec: StoreSpec) -> Base:
+        return self.bases.setdefault(spec.name, memory_base(spec))
+
+    def publish(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.logs.setdefault(row.topic, []).append(row)
+
+    def end(self, topic: str) -> int:
+        return len(self.logs.get(topic, ()))
+
+    def inbound(self, topic: str, begin: int, end: int) -> list[Inbound]:
+        rows = self.logs.get(topic, [])[begin:end]
+        return [(begin + at, row.timestamp or 0, row.key, row.value, row.headers) for at, row in enumerate(rows)]
+
+    def changelog_since(self, store: str, position: int) -> list[Restored]:
+        rows = self.logs.get(self.topology.changelog(store), [])[position:]
+        return [(row.key, row.value, row.timestamp or 0, row.headers) for row in rows]
+
+
+class Life:
+    """One sub-topology's task, through as many crashes as it takes."""
+
+    def __init__(self, world: World, part: Subtopology) -> None:
+        self.world = world
+        self.part = part
+        self.topics = source_topics(world.topology, part, {})
+        self.task = self._open()
+
+    def act(self, action: Action) -> None:
+        match action:
+            case Feed():
+                self._feed(self.topics[action.topic % len(self.topics)], action.count)
+            case Process():
+                self._epoch += self.task.process(0, action.limit)
+            case Step.SEAL if self._sealed is None:
+                self._sealed, self._sealed_rows = self.task.commit(), self._epoch
+                self._epoch = []
+            case Step.SETTLE if self._sealed is not None:
+                sealed = self._sealed
+                ends = self._transact()
+                self.task.applied(sealed, ends)
+                self._sealed = None
+            case Step.CRASH:
+                self.task = self._open()
+            case Step.CRASH_COMMITTED if self._sealed is not None:
+                self._transact()
+                self.task = self._open()
+            case _:
+                pass
+
+    def finish(self) -> bool:
+        """Take everything there is and commit it; whether anything moved."""
+        moved = False
+        self.act(Step.SETTLE)
+        for topic in self.topics:
+            self._feed(topic, self.world.end(topic))
+        while any(len(queue) for queue in self.task.queues.values()):
+            self.act(Process(1000))
+            moved = True
+        self.act(Step.SEAL)
+        self.act(Step.SETTLE)
+        return moved
+
+    def _open(self) -> Task:
+        """From what is durable: the stores' bases, the changelogs behind them, the committed offsets."""
+        world = self.world
+        self._epoch: list[Row] = []
+        self._sealed: Commit | None = None
+        self._sealed_rows: list[Row] = []
+        self._fed: dict[str, int] = {}
+        task = Task(
+            world.topology, self.part, TaskId(self.part.number, 0), partitions=lambda _topic: 1, bases=world.base
+        )
+        task.assign(self.topics)
+        for store in task.stores:
+            position = world.base(world.topology.stores[store]).marks().position or 0
+            task.restore(store, world.changelog_since(store, position), world.end(world.topology.changelog(store)))
+        for topic in self.topics:
+            where = TopicPartition(topic, 0)
+            if where in world.offsets:
+                task.resume_from(topic, 0, world.offsets[where])
+                self._fed[topic] = world.offsets[where].offset
+        task.start(0)
+        return task
+
+    def _feed(self, topic: str, count: int) -> None:
+        begin = self._fed.get(topic, 0)
+        end = min(begin + count, self.world.end(topic))
+        self.task.enqueue(topic, 0, self.world.inbound(topic, begin, end))
+        # The ends of all logs are known, as they are from the first fetch on: the idle rule waits for what is there.
+        self.task.note_fetch(topic, 0, end, self.world.end(topic))
+        self._fed[topic] = end
+
+    def _transact(self) -> dict[str, int]:
+        """Outputs, changelog and offsets become visible together; gives the ends of the changelogs."""
+        sealed, world = self._sealed, self.world
+        assert sealed is not None
+        world.publish([*self._sealed_rows, *sealed.outputs, *sealed.changelog])
+        world.offsets.update(sealed.offsets)
+        return {store: world.end(world.topology.changelog(store)) for store in self.task.stores}
+
+
+def run(topology: Topology, inputs: Sequence[Row], actions: Sequence[Action]) -> World:
+    """Each task in the order of the flow, with these actions and then to the end; around again where it is a circle."""
+    world = World(topology)
+    world.publish(inputs)
+    lives = [Life(world, part) for part in in_order_of_flow(topology)]
+    for life in lives:
+        for action in actions:
+            life.act(action)
+        life.finish()
+    while any([life.finish() for life in lives]):
+        pass
+    return world
+
+
+def in_order_of_flow(topology: Topology) -> list[Subtopology]:
+    """Who writes an internal topic before who reads it, as far as that is possible."""
+    left = [part for part in subtopologies(topology) if not part.is_global]
+    done: list[Subtopology] = []
+    internal = {topology.topic_name(topic) for topic in topology.internal}
+
+    def waits(part: Subtopology) -> bool:
+        wanted = internal & set(source_topics(topology, part, {}))
+        return any(wanted & writes(topology, other) for other in left if other is not part)
+
+    while left:
+        part = next((each for each in left if not waits(each)), left[0])
+        left.remove(part)
+        done.append(part)
+    return done
+
+
+def writes(topology: Topology, part: Subtopology) -> set[str]:
+    return {topology.topic_name(sink.topic) for sink in part.sinks(topology) if isinstance(sink.topic, str)}
+
+
+def outcome(world: World) -> dict[str, Any]:
+    """What must not depend on how it came about: records of all topics that are no changelogs, the last row of each
+    changelog key, and what is in the stores."""
+    topology = world.topology
+    changelogs = {topology.changelog(store) for store in topology.stores}
+    found: dict[str, Any] = {topic: rows for topic, rows in world.logs.items() if topic not in changelogs}
+    for topic in changelogs:
+        found[topic] = {row.key: row for row in world.logs.get(topic, [])}
+    for store, base in world.bases.items():
+        found[f"store {store}"] = (dict(base.scan(None, None)), base.marks()._replace(position=None))
+    return found
