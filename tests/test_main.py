@@ -67,7 +67,7 @@ def test_undecodable_bytes_in_the_environment_are_one_line() -> None:
     ("argv", "line"),
     [
         (["confg"], "'confg': unknown command; did you mean config?"),
-        (["xyzzy"], "'xyzzy': unknown command; there are run, check, health, config, broker, topics"),
+        (["xyzzy"], "'xyzzy': unknown command; there are run, check, health, config, broker, topology, topics"),
         (["config", "--fresh"], "--fresh: belongs to run and broker, not to config"),
         (["topics", "--jsn"], "--jsn: unknown flag; python -m app --help lists them"),
         (["config", "--jsn"], "--jsn: unknown flag; did you mean --json?"),

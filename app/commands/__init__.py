@@ -31,6 +31,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "print the settings in effect and where each came from, secrets starred", {"--json": "print them as JSON"}
     ),
     "broker": Command("run the private Kafka alone and print its address for other programs", _FRESH),
+    "topology": Command(
+        "print the stream topology as Kafka Streams describes it", {"--mermaid": "print it as a Mermaid drawing"}
+    ),
     "topics": Command(
         "list what this service uses on the cluster",
         {"--delete": "print what would be deleted", "--execute": "with --delete: delete it"},

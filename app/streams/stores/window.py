@@ -312,6 +312,7 @@ class WindowStore(WindowView[K, V]):
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Rows are taken by their whole key: stream time is that of their windows, never of the records (§2.5)."""
         records = [record for record in rows if record[0] is not None]
+        behind = self._stage.base.marks().position is not None
         clock = self._clock
         persistent, timestamped = self.spec.persistent, self.spec.timestamped
         starts = [start_of(key) for key, _, _, _ in records if key is not None]
@@ -335,10 +336,20 @@ class WindowStore(WindowView[K, V]):
             writes.append((row, data))
             if self.spec.time_ordered:
                 writes.append((_index_row(row), None if value is None else b""))
+        if behind and records:
+            self._count_on_from(records[-1][0] or b"")
         self._stage.restored(writes, self._marks(), position, clock.segments.take_dropped())
 
     def statistics(self) -> StoreStatistics:
         return self._stage.statistics(self.spec.name, self.kind, self._clock.stream_time)
+
+    def _count_on_from(self, key: bytes) -> None:
+        """These rows were committed but not applied when the task died: a number given twice would overwrite a row.
+
+        A store restored from nothing counts from 0 again, as Java's does.
+        """
+        self._log_sequence = int.from_bytes(key[-4:], "big")
+        self._row_sequence = max(self._row_sequence, self._log_sequence)
 
     def _accept(self, start: int) -> bytes | None:
         """Move the store's stream time, and find the row's segment; None if it comes too late (I4)."""

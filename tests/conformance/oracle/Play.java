@@ -106,7 +106,7 @@ final class Play {
             return;
         }
         scenario.put("dropped", Math.round(life.dropped()));
-        scenario.set("stores", Snapshot.of(life.driver()));
+        scenario.set("stores", new Snapshot(settings.keepsHeaders()).of(life.driver()));
         life.close();
     }
 

@@ -27,6 +27,11 @@ final class Settings {
         return config.path("default_value").asText("string");
     }
 
+    /** Whether the DSL's stores keep headers; by default only join windows come through a view that has room for them. */
+    boolean keepsHeaders() {
+        return config.path("props").path(StreamsConfig.DSL_STORE_FORMAT_CONFIG).asText("").equalsIgnoreCase("headers");
+    }
+
     Properties properties(final Path stateDirectory) {
         final Properties props = new Properties();
         props.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
@@ -47,6 +52,9 @@ final class Settings {
             props.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, suppliers(config.get("store").textValue()).getClass());
         }
         putHandlers(props);
+        // the driver sets both for itself only, and the task after a restart must have them too
+        props.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_OUTER_JOIN_SPURIOUS_RESULTS_FIX, 0L);
+        props.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, 0L);
         config.path("props").properties().forEach(entry -> props.put(entry.getKey(), entry.getValue().asText()));
         return props;
     }

@@ -24,12 +24,10 @@ import org.apache.kafka.streams.state.internals.ListValueStore;
 import org.apache.kafka.streams.state.internals.WrappedStateStore;
 
 /** The final rows of all stores with a typed view (FORMAT.md §8). */
-final class Snapshot {
+record Snapshot(boolean keepsHeaders) {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
-    private Snapshot() {}
-
-    static JsonNode of(final TopologyTestDriver driver) {
+    JsonNode of(final TopologyTestDriver driver) {
         final ObjectNode stores = JSON.objectNode();
         new TreeMap<>(driver.getAllStateStores()).forEach((name, store) -> {
             final List<ArrayNode> rows = rows(store);
@@ -43,7 +41,7 @@ final class Snapshot {
 
     /** Rows as JSON, null for a store that has no typed view. */
     @SuppressWarnings("unchecked")
-    private static List<ArrayNode> rows(final StateStore store) {
+    private List<ArrayNode> rows(final StateStore store) {
         if (store == null || store instanceof VersionedKeyValueStore || isInternal(store)) {
             return null;
         }
@@ -72,7 +70,7 @@ final class Snapshot {
         return store.name().contains("FK-JOIN-SUBSCRIPTION-STATE-STORE") || store.name().endsWith("-subscription-store");
     }
 
-    private static <K> List<ArrayNode> listed(final KeyValueIterator<K, Object> all, final Function<K, List<JsonNode>> columns) {
+    private <K> List<ArrayNode> listed(final KeyValueIterator<K, Object> all, final Function<K, List<JsonNode>> columns) {
         final List<ArrayNode> rows = new ArrayList<>();
         try (all) {
             while (all.hasNext()) {
@@ -83,7 +81,7 @@ final class Snapshot {
         return rows;
     }
 
-    private static ArrayNode valued(final ArrayNode row, final Object value) {
+    private ArrayNode valued(final ArrayNode row, final Object value) {
         if (value instanceof ValueAndTimestamp<?> both) {
             return row.add(Values.toJson(both.value())).add(both.timestamp());
         }
@@ -91,13 +89,9 @@ final class Snapshot {
             return row.add(Values.toJson(session.aggregation()));
         }
         if (value instanceof ValueTimestampHeaders<?> all) {
-            return withTimestamp(row.add(Values.toJson(all.value())), all.timestamp());
+            row.add(Values.toJson(all.value()));
+            return keepsHeaders ? row.add(all.timestamp()) : row;
         }
         return row.add(Values.toJson(value));
-    }
-
-    /** Join windows come through an adapter that has no timestamps and says -1. */
-    private static ArrayNode withTimestamp(final ArrayNode row, final long timestamp) {
-        return timestamp < 0 ? row : row.add(timestamp);
     }
 }

@@ -94,18 +94,6 @@ def grace() -> Iterator[Json]:
                 yield scenario(
                     f"{name}-grace-{millis}-{history}", "F11 F10 I9", f"grace {millis}, history {history}", t, rows
                 )
-        for at in (6, 11, 16):
-            t = Steps()
-            table = t.table("tab", materialized=store("tab", versioned=1000))
-            t.to(t(op, t.stream("in"), other=table, joiner="concat", **SERDES, grace=5))
-            rows = [row for row in GRACE if row["key"] is not None]
-            yield scenario(
-                f"{name}-grace-restart-{at}",
-                "F11 L1 A6",
-                "the buffer is restored",
-                t,
-                [*rows[:at], RESTART, *rows[at:]],
-            )
     t = Steps()
     t.to(t("join", t.stream("in"), other=t.table("tab"), joiner="concat", **SERDES, grace=5))
     yield scenario("grace-unversioned", "F11 J12", "refused: grace needs a versioned table", t, [])

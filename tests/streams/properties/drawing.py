@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from app.streams.model import Row
 from tests.streams.properties.world import Action, Feed, Process, Step
 
-_KEYS: Final = ["k", "l", "m", None]
-_VALUES: Final = ["x", "y", "k", "long value", None]
+# One key and some values more often than the others: things have to meet.
+_KEYS: Final = ["k", "k", "k", "l", "x", None]
+_VALUES: Final = ["x", "y", "k", "k", "long value", None]
 
 
-def inputs(*, latest: int = 60, size: int = 40) -> st.SearchStrategy[list[Row]]:
+def inputs(*, latest: int = 40, size: int = 40) -> st.SearchStrategy[list[Row]]:
     """Records of topics `a` and `b`: few keys, nulls, ties, late ones, some with a header."""
     return st.lists(
         st.builds(
@@ -25,6 +26,7 @@ def inputs(*, latest: int = 60, size: int = 40) -> st.SearchStrategy[list[Row]]:
             st.integers(0, latest),
             st.booleans(),
         ),
+        min_size=size // 2,
         max_size=size,
     )
 
@@ -51,4 +53,4 @@ _GOING_ON: Final = (
 def courses(*, crashes: bool = False) -> st.SearchStrategy[list[Action]]:
     """What happens before all that is left is taken and committed at once."""
     dying = (st.just(Step.CRASH), st.just(Step.CRASH_COMMITTED)) if crashes else ()
-    return st.lists(st.one_of(*_GOING_ON, *dying), max_size=30)
+    return st.lists(st.one_of(*_GOING_ON, *dying), min_size=8, max_size=30)

@@ -275,3 +275,23 @@ def test_a_crash_brings_back_the_committed_stream_time() -> None:
     living.crash()
     assert living.store.stream_time == 5
     assert list(living.store.fetch(b"k", 0, 10)) == [(5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("persistent", "time_ordered", "first_shown", "taken"),
+    [(True, False, 101, True), (True, True, 100, True), (False, False, 101, False), (False, True, 101, False)],
+)
+def test_the_edge_of_retention(persistent: bool, time_ordered: bool, first_shown: int, taken: bool) -> None:
+    """At stream time 200, retention 100: what shows, and whether a late row at the very edge is taken."""
+    spec = replace(JOIN, retain_duplicates=False, persistent=persistent, time_ordered=time_ordered)
+    living = Living(spec)
+    for start in (99, 100, 101, 200):
+        living.store.put(b"k", 1, start)
+    shown = [start for start in (99, 100, 101, 200) if start >= first_shown]
+    assert [start for start, _ in living.store.fetch(b"k", 0, 500)] == shown
+    assert [window.start for window, _ in living.store.all()] == shown
+    assert [start for start in (99, 100, 101, 200) if living.store.get(b"k", start) is not None] == shown
+    living.store.put(b"late", 1, 101)
+    assert living.ctx.dropped_records == 0
+    living.store.put(b"late", 1, 100)
+    assert living.ctx.dropped_records == (0 if taken else 1)

@@ -1,0 +1,41 @@
+"""`APP_TOPOLOGY=module:function` → a built topology."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+
+from app.errors import ConfigError
+from app.settings import SettingsTree
+from app.streams import Builder, StreamsConfig, Topology, TopologyError
+
+VARIABLE = "APP_TOPOLOGY"
+
+
+def build(settings: SettingsTree) -> Topology:
+    """Raises ConfigError: a line for a name that leads nowhere, a line for each fault of the topology itself."""
+    write = _function(settings.topology)
+    builder = Builder(StreamsConfig(application_id=settings.streams.application_id))
+    try:
+        write(builder)
+        return builder.build()
+    except TopologyError as error:
+        raise ConfigError(f"{VARIABLE}: {settings.topology} cannot work: {error}") from error
+
+
+def _function(name: str) -> Callable[[Builder], object]:
+    module, _, function = name.partition(":")
+    # The user's module lies where the command is typed, which a console script does not look at by itself.
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # a package that the user's module needs: the traceback tells which line asked for it
+        raise ConfigError(f"{VARIABLE}: there is no module {error.name} (of {name!r})") from error
+    except AttributeError as error:
+        raise ConfigError(f"{VARIABLE}: {module} has no {function} (of {name!r})") from error
+    if not callable(found):
+        raise ConfigError(f"{VARIABLE}: {name} is not a function that takes a Builder")
+    return found  # type: ignore[no-any-return]  # a callable, which is all that can be known
