@@ -21,8 +21,8 @@ def word_count() -> Topology:
 def main() -> None:
     with Driver(word_count()) as driver:
         lines = driver.input("lines", utf8, utf8)
-        lines.send(None, "all streams lead to Kafka")
-        lines.send(None, "hello Kafka streams")
+        lines.send(None, "hello streams")
+        lines.send(None, "hello Kafka")
         for word, count in driver.output("word-counts", utf8, int64).read_pairs():
             print(word, count)
 

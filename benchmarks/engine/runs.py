@@ -73,7 +73,7 @@ class Run:
         return sum(store.committed for store in self.task.statistics().stores)
 
     def fill(self, *, checked: bool = True) -> None:
-        """One lap, so that every key is in the stores; not measured. Unchecked, it leaves nothing in memory but stores."""
+        """One lap, so that every key is in the stores; not measured. Unchecked, it leaves nothing but stores."""
         self.round(self.source.lap_records, checked=checked)
 
     def round(self, records: int, profiler: Profile | None = None, *, checked: bool = True) -> Costs:

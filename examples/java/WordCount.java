@@ -35,8 +35,8 @@ public class WordCount {
         try (var driver = new TopologyTestDriver(wordCount(), config)) {
             var lines = driver.createInputTopic("lines", new StringSerializer(), new StringSerializer());
             var counts = driver.createOutputTopic("word-counts", new StringDeserializer(), new LongDeserializer());
-            lines.pipeInput("all streams lead to Kafka");
-            lines.pipeInput("hello Kafka streams");
+            lines.pipeInput("hello streams");
+            lines.pipeInput("hello Kafka");
             for (var count : counts.readKeyValuesToList()) {
                 System.out.println(count.key + " " + count.value);
             }

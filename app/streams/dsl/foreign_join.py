@@ -149,6 +149,7 @@ class _ForeignJoin:
             key=raw,
             value=self._subscription,
             timestamped=True,
+            log_headers=True,
             persistent=self.config.persistent_stores,
         )
 

@@ -180,15 +180,19 @@ def _window_spec(
 ) -> StoreSpec:
     size = windows.before + windows.after
     value = joined.value if is_left else joined.other_value
+    persistent = config.persistent_stores if joined.persistent is None else joined.persistent
     return WindowSpec(
         name=name,
         key=serde_or_default(joined.key, config.default_key),
         value=serde_or_default(value, config.default_value),
-        persistent=config.persistent_stores if joined.persistent is None else joined.persistent,
+        persistent=persistent,
         logging=joined.logging,
         retention=size + windows.grace,
         size=size,
         retain_duplicates=True,
+        # What shows of Java's stores: the one in memory gives timestamps, the persistent one does not.
+        timestamped=not persistent,
+        log_headers=True,
     )
 
 

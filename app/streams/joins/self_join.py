@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.streams.joins.kept import fetch_of
 from app.streams.model import Forward
 from app.streams.topology.runtime import Runtime
 from app.streams.windows.definitions import JoinWindows
@@ -21,7 +22,7 @@ class SelfJoin:
 
     def compile(self, runtime: Runtime, forward: Forward) -> Forward:
         ctx, joiner = runtime.ctx, self.joiner
-        fetch = runtime.store(self.store).fetch
+        fetch = fetch_of(runtime.store(self.store))
         before, after = self.windows.before, self.windows.after
         retention = before + after + self.windows.grace
         stream_time = -1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.streams.context import Context
+from app.streams.joins.kept import fetch_of
 from app.streams.joins.time_tracker import LARGEST_LONG, TimeTracker
 from app.streams.model import Forward
 from app.streams.stores.outer_join import OuterJoinStore, Waiting
@@ -77,7 +78,7 @@ class JoinSide:
 
 
 def _inner_step(side: JoinSide, ctx: Context, others: WindowStore[Any, Any], forward: Forward) -> Forward:
-    joined, before, after, fetch = side.joined(), side.before, side.after, others.fetch
+    joined, before, after, fetch = side.joined(), side.before, side.after, fetch_of(others)
 
     def step(key: Any, value: Any) -> None:
         if key is None or value is None:
@@ -102,7 +103,7 @@ def _outer_step(  # noqa: PLR0913  # the parts of one closure
     emit_closed: Callable[[], None],
     forward: Forward,
 ) -> Forward:
-    joined, before, after, fetch = side.joined(), side.before, side.after, others.fetch
+    joined, before, after, fetch = side.joined(), side.before, side.after, fetch_of(others)
     outer, is_left = side.outer, side.is_left
 
     def step(key: Any, value: Any) -> None:

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from app.streams.model import Row
+from app.streams.model import Headers, Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Overlay, Readable
 from app.streams.stores.specs import KeyValueSpec, LruSpec
@@ -100,7 +100,7 @@ def after_prefix(prefix: bytes) -> bytes | None:
 class _KeyValueRows(KeyValueView[K, Stored]):
     """Commit and restore, the same for both kinds."""
 
-    __slots__ = ("_changelog", "_ctx", "_overlay", "_serialize", "_stage", "spec")
+    __slots__ = ("_changelog", "_ctx", "_headers", "_log_headers", "_overlay", "_serialize", "_stage", "spec")
 
     kind = "key-value"
     # Whether a record cache holds writes back and forwards them later.
@@ -113,6 +113,9 @@ class _KeyValueRows(KeyValueView[K, Stored]):
         self._serialize: Callable[[Any], bytes] = spec.value.serializer(home.subject)
         self._stage = Stage(home, _decoder(spec.value.deserializer(home.subject), timestamped))
         self._overlay = self._stage.overlay
+        self._log_headers = isinstance(spec, KeyValueSpec) and spec.log_headers
+        # Of the changes since the last seal, by row, where there are any to be logged.
+        self._headers: dict[bytes, Headers] = {}
         super().__init__(
             self._overlay, spec.key.serializer(home.subject), spec.key.deserializer(home.subject), timestamped
         )
@@ -159,11 +162,12 @@ class _KeyValueRows(KeyValueView[K, Stored]):
         sealed, writes = self._stage.seal(Marks())
         serialize, timestamped = self._serialize, self._timestamped
         log, change = self._changelog.log, self._changelog.row
+        headers, self._headers = self._headers, {}
         rows: list[Row] = []
         for row, (value, timestamp) in sealed.entries.items():
             data = None if value is None else serialize(value)
             if log:
-                rows.append(change(row, data, timestamp))
+                rows.append(change(row, data, timestamp, headers.get(row, ())))
             writes.append((row, _TIMESTAMP.pack(timestamp) + data if timestamped and data is not None else data))
         return rows
 
@@ -191,8 +195,11 @@ class _KeyValueRows(KeyValueView[K, Stored]):
         elif layer.indexed:
             layer.index(row)
         entries[row] = (value, timestamp)
+        if self._log_headers:
+            self._headers[row] = self._ctx.headers
         if self._changelog.at_once:
-            self._changelog.send(row, None if value is None else self._serialize(value), timestamp)
+            data = None if value is None else self._serialize(value)
+            self._changelog.send(row, data, timestamp, self._headers.get(row, ()))
 
 
 def _decoder(deserialize: Callable[[bytes], Any], timestamped: bool) -> Callable[[bytes], Entry]:

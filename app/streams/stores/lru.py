@@ -55,10 +55,10 @@ class LruStore(KeyValueStore[K, V]):
         rows = super().seal()
         if not overtaken or not self._changelog.log:
             return rows
-        rows = [row for row in rows if row.key not in overtaken]
-        return rows + [
-            self._changelog.row(row, self._serialize(value), time) for row, (value, time) in overtaken.items()
-        ]
+        change, serialize = self._changelog.row, self._serialize
+        # In front: whatever was evicted is older than all that stayed, and a restore evicts in the order of rows.
+        evicted = [change(row, serialize(value), timestamp) for row, (value, timestamp) in overtaken.items()]
+        return evicted + [row for row in rows if row.key not in overtaken]
 
     def _make_room(self, row: bytes, value: V | None) -> None:
         recency = self._recency

@@ -42,7 +42,7 @@ class MemoryBase:
         if reverse:
             keys.reverse()
         entries = part.entries
-        return ((key, entries[key]) for key in keys)
+        return iter([(key, entries[key]) for key in keys])
 
     def prefixes(self) -> list[bytes]:
         return self._prefixes[:]

@@ -118,14 +118,24 @@ class Overlay:
     def group(self, group: bytes, lo: bytes, hi: bytes) -> Sequence[tuple[bytes, Entry]]:
         """Rows whose key is `group` and a suffix with lo ≤ suffix < hi, ascending."""
         found = self._committed_group(group, lo, hi)
-        layers = self._layers()
-        if not layers:
-            return found
-        if not found and len(layers) == 1:
-            entries = layers[0].entries
-            return [(row, entry) for row in layers[0].group(group, lo, hi) if (entry := entries[row])[0] is not None]
+        for layer in (self.sealed, self.open):
+            if layer is None or not layer.entries:
+                continue
+            rows = layer.group(group, lo, hi)
+            if not rows:
+                continue
+            if found and rows[0] <= found[-1][0]:
+                return self._merged_group(found, group, lo, hi)
+            # Rows come in the order of time mostly: what is newer follows what is older.
+            entries = layer.entries
+            found += [(row, entry) for row in rows if (entry := entries[row])[0] is not None]
+        return found
+
+    def _merged_group(
+        self, found: list[tuple[bytes, Entry]], group: bytes, lo: bytes, hi: bytes
+    ) -> list[tuple[bytes, Entry]]:
         merged: dict[bytes, Entry] = dict(found)
-        for layer in reversed(layers):
+        for layer in reversed(self._layers()):
             entries = layer.entries
             for row in layer.group(group, lo, hi):
                 merged[row] = entries[row]

@@ -95,7 +95,10 @@ class Rows(Generic[E]):
         members = groups.get(group)
         if members is None:
             return []
-        return members[bisect_left(members, group + lo) : bisect_left(members, group + hi)]
+        first, end = group + lo, group + hi
+        if members[0] >= first and members[-1] < end:
+            return members[:]
+        return members[bisect_left(members, first) : bisect_left(members, end)]
 
     def _ordered(self) -> SortedList[bytes]:
         if self._order is None:

@@ -16,13 +16,14 @@ _SMALLEST_INTERVAL: Final = 60_000
 _PREFIX = struct.Struct(">Q")
 # Above every segment: rows that scans by time look up, and rows that are logged but were refused.
 _TIME_INDEX: Final = 1 << 63
+FIRST_INDEX: Final = _PREFIX.pack(_TIME_INDEX)
 NO_SEGMENT: Final = b"\xff" * 8
 
 
 class Segments:
     """The segments some row was put into, from the oldest that is alive. retention in ms."""
 
-    __slots__ = ("_dropped", "_ids", "_oldest", "_retention", "interval")
+    __slots__ = ("_dropped", "_ids", "_newest", "_newest_prefix", "_oldest", "_retention", "interval")
 
     def __init__(self, retention: int, prefixes: list[bytes], stream_time: int) -> None:
         self._retention = retention
@@ -30,6 +31,9 @@ class Segments:
         self._ids = [_PREFIX.unpack(prefix)[0] for prefix in prefixes if prefix[0] < 0x80]
         self._dropped: list[int] = []
         self._oldest = self._oldest_at(stream_time)
+        # Nearly all rows are put into the newest segment and read from it.
+        self._newest, self._newest_prefix = -1, b""
+        self._note_newest()
 
     def of(self, time: int, stream_time: int) -> bytes | None:
         """The prefix of the segment that takes a row of this time; None if it is gone already."""
@@ -40,13 +44,13 @@ class Segments:
         segment = time // self.interval
         if segment < oldest:
             return None
+        if segment == self._newest:
+            return self._newest_prefix
         ids = self._ids
-        if not ids or segment > ids[-1]:
-            ids.append(segment)
-        elif segment != ids[-1]:
-            at = bisect_left(ids, segment)
-            if ids[at] != segment:
-                ids.insert(at, segment)
+        at = bisect_left(ids, segment)
+        if at == len(ids) or ids[at] != segment:
+            ids.insert(at, segment)
+            self._note_newest()
         return _PREFIX.pack(segment)
 
     def prefix(self, time: int) -> bytes:
@@ -55,15 +59,20 @@ class Segments:
 
     def between(self, earliest: int, latest: int) -> list[bytes]:
         """Prefixes of the segments with times between the two, oldest first."""
+        first, last = max(earliest, 0) // self.interval, latest // self.interval
+        if first == last == self._newest:
+            return [self._newest_prefix]
         ids = self._ids
-        lo = bisect_left(ids, max(earliest, 0) // self.interval)
-        hi = bisect_right(ids, latest // self.interval)
-        return [_PREFIX.pack(segment) for segment in ids[lo:hi]]
+        return [_PREFIX.pack(segment) for segment in ids[bisect_left(ids, first) : bisect_right(ids, last)]]
 
     def is_live(self, row: bytes) -> bool:
         """Whether a row may enter the base: its segment has not been dropped since it was put."""
         segment: int = _PREFIX.unpack_from(row)[0]
         return self._oldest <= segment & ~_TIME_INDEX and row[:8] != NO_SEGMENT
+
+    def first_alive(self) -> bytes:
+        """No row below it may enter the base: its segment has been dropped since it was put."""
+        return _PREFIX.pack(max(self._oldest, 0))
 
     def take_dropped(self) -> list[bytes]:
         """Prefixes whose rows are to go from the base, with their time index."""
@@ -77,6 +86,11 @@ class Segments:
         keep = bisect_left(self._ids, oldest)
         self._dropped += self._ids[:keep]
         del self._ids[:keep]
+        self._note_newest()
+
+    def _note_newest(self) -> None:
+        self._newest = self._ids[-1] if self._ids else -1
+        self._newest_prefix = _PREFIX.pack(max(self._newest, 0))
 
 
 def time_index(segment: bytes) -> bytes:

@@ -45,6 +45,7 @@ class KeyValueSpec(StoreSpec):
     reads_source_topic: ClassVar[bool] = True
 
     timestamped: bool = False
+    log_headers: bool = False  # foreign-key subscriptions: changelog rows carry the headers of the record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class WindowSpec(StoreSpec):
     retain_duplicates: bool = False
     timestamped: bool = False
     time_ordered: bool = False  # emit on window close scans it by time (D14)
+    log_headers: bool = False  # joins: changelog rows carry the headers of the record
 
     def changelog_config(self, additional_retention: int = DAY) -> dict[str, str]:
         # Every put of a join store has a key of its own, so compaction would never drop one.

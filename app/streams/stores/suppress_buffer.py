@@ -110,15 +110,25 @@ class SuppressBuffer:
         prior = found[1].prior
         return True, None if prior is None else self._deserialize(prior)
 
-    def evict(self) -> Evicted:
+    def first(self) -> Evicted:
+        """The row that leaves next. It is still there, for reads, while it is forwarded; then `drop_first`."""
+        _, row = self._order[0]
+        _, buffered = self._rows[row]
+        new, old = (None if value is None else self._deserialize(value) for value in (buffered.new, buffered.old))
+        return Evicted(self._deserialize_key(row), (new, old, True), buffered.origin)
+
+    def drop_first(self) -> None:
         """Take out the first row. Raises IndexError if there is none."""
         _, row = self._order.pop(0)
         _, buffered = self._rows.pop(row)
         self.size -= _size(row, buffered)
         self._dirty.add(row)
-        self._sent.discard(row)
-        new, old = (None if value is None else self._deserialize(value) for value in (buffered.new, buffered.old))
-        return Evicted(self._deserialize_key(row), (new, old, True), buffered.origin)
+
+    def evict(self) -> Evicted:
+        """Both at once."""
+        first = self.first()
+        self.drop_first()
+        return first
 
     def flush(self) -> None:
         """Java writes the rows of a commit just before it, when every put is logged too."""

@@ -15,6 +15,7 @@ from app.streams.model import Row, Windowed
 from app.streams.stores.base import Base, Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
 from app.streams.stores.segments import (
+    FIRST_INDEX,
     LARGEST_LONG,
     NO_SEGMENT,
     Segments,
@@ -97,12 +98,13 @@ class WindowView(Generic[K, V]):
             return []
         lo = START_SEQUENCE.pack(time_from, 0)
         hi = _ABOVE_ALL if time_to >= LARGEST_LONG else START_SEQUENCE.pack(time_to + 1, 0)
-        group, shown, unpack = self._rows.group, self._shown, _TIMESTAMP.unpack_from
-        return [
-            (unpack(row, len(row) - SUFFIX)[0], shown(entry))
-            for segment in self._segments(time_from, time_to)
-            for row, entry in group(segment + key, lo, hi)
-        ]
+        group, found = self._rows.group, []
+        for segment in self._segments(time_from, time_to):
+            found += group(segment + key, lo, hi)
+        unpack = _TIMESTAMP.unpack_from
+        if self._spec.timestamped:
+            return [(unpack(row, len(row) - SUFFIX)[0], self._shown(entry)) for row, entry in found]
+        return [(unpack(row, len(row) - SUFFIX)[0], entry[0]) for row, entry in found]
 
     def fetch_keys(
         self, key_from: K | None, key_to: K | None, time_from: int, time_to: int
@@ -216,7 +218,7 @@ def by_start(row: tuple[bytes, Entry]) -> tuple[bytes, bytes]:
 
 
 class WindowStore(WindowView[K, V]):
-    """An entry is (value, timestamp, sequence in the changelog)."""
+    """An entry is (value, timestamp, sequence and headers in the changelog)."""
 
     __slots__ = ("_changelog", "_ctx", "_log_sequence", "_overlay", "_row_sequence", "_serialize", "_stage", "spec")
 
@@ -260,7 +262,8 @@ class WindowStore(WindowView[K, V]):
         duplicates = self.spec.retain_duplicates
         if duplicates:
             self._log_sequence = (self._log_sequence + 1) & _LARGEST_INT
-        entry = (value, timestamp, self._log_sequence)
+        headers = self._ctx.headers if self.spec.log_headers else ()
+        entry = (value, timestamp, self._log_sequence, headers)
         segment = None
         # Java's persistent store does not even look at a deletion here: its stream time stays.
         if not duplicates or value is not None or not self.spec.persistent:
@@ -274,7 +277,7 @@ class WindowStore(WindowView[K, V]):
             self._write(segment, key, start, entry)
         if self._changelog.at_once:
             data = None if value is None else self._serialize(value)
-            self._changelog.send(key + START_SEQUENCE.pack(start, self._log_sequence), data, timestamp)
+            self._changelog.send(key + START_SEQUENCE.pack(start, self._log_sequence), data, timestamp, headers)
 
     def committed(self) -> WindowView[K, V]:
         """What has been applied, and nothing newer."""
@@ -287,21 +290,22 @@ class WindowStore(WindowView[K, V]):
     def seal(self) -> list[Row]:
         segments = self._clock.segments
         sealed, writes = self._stage.seal(self._marks(), segments.take_dropped())
-        serialize, timestamped, is_live = self._serialize, self.spec.timestamped, segments.is_live
+        serialize, timestamped, first_alive = self._serialize, self.spec.timestamped, segments.first_alive()
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
         refused = False
-        for row, (value, timestamp, sequence) in sealed.entries.items():
-            if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
+        for row, (value, timestamp, sequence, headers) in sealed.entries.items():
+            if row >= FIRST_INDEX and row < NO_SEGMENT:
                 # An index row: there or not, nothing in it.
-                if is_live(row):
+                if segments.is_live(row):
                     writes.append((row, None if value is None else b""))
                 continue
             data = None if value is None else serialize(value)
             if log:
-                rows.append(change(row[PREFIX:-4] + sequence.to_bytes(4, "big"), data, timestamp))
-            refused = refused or row[0] >= 0x80
-            if is_live(row):
+                rows.append(change(row[PREFIX:-4] + sequence.to_bytes(4, "big"), data, timestamp, headers))
+            if row >= NO_SEGMENT:
+                refused = True
+            elif row >= first_alive:
                 writes.append((row, _TIMESTAMP.pack(timestamp) + data if timestamped and data is not None else data))
         # A row that was taken, and refused when it came again, is in there twice.
         return last_of_each_key(rows) if refused else rows
@@ -312,7 +316,9 @@ class WindowStore(WindowView[K, V]):
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Rows are taken by their whole key: stream time is that of their windows, never of the records (§2.5)."""
         records = [record for record in rows if record[0] is not None]
-        behind = self._stage.base.marks().position is not None
+        counted = self.spec.retain_duplicates and not self.spec.persistent
+        if self.spec.retain_duplicates and self._stage.base.marks().position is not None:
+            records, counted = self._catching_up(records), True
         clock = self._clock
         persistent, timestamped = self.spec.persistent, self.spec.timestamped
         starts = [start_of(key) for key, _, _, _ in records if key is not None]
@@ -327,7 +333,7 @@ class WindowStore(WindowView[K, V]):
             if segment is None:
                 continue
             sequence = key[-4:]
-            if self.spec.retain_duplicates and not persistent:
+            if counted:
                 # Java's in-memory store counts them anew, and goes on from there.
                 self._row_sequence = (self._row_sequence + 1) & _LARGEST_INT
                 sequence = self._row_sequence.to_bytes(4, "big")
@@ -336,20 +342,17 @@ class WindowStore(WindowView[K, V]):
             writes.append((row, data))
             if self.spec.time_ordered:
                 writes.append((_index_row(row), None if value is None else b""))
-        if behind and records:
-            self._count_on_from(records[-1][0] or b"")
         self._stage.restored(writes, self._marks(), position, clock.segments.take_dropped())
 
     def statistics(self) -> StoreStatistics:
         return self._stage.statistics(self.spec.name, self.kind, self._clock.stream_time)
 
-    def _count_on_from(self, key: bytes) -> None:
-        """These rows were committed but not applied when the task died: a number given twice would overwrite a row.
-
-        A store restored from nothing counts from 0 again, as Java's does.
-        """
-        self._log_sequence = int.from_bytes(key[-4:], "big")
-        self._row_sequence = max(self._row_sequence, self._log_sequence)
+    def _catching_up(self, records: list[Restored]) -> list[Restored]:
+        """Rows that were committed but not applied when the task died come in as if they were put now, and numbers go
+        on behind them: one given twice would overwrite a row. Restored from nothing, the store begins at 0 as Java's."""
+        if records:
+            self._log_sequence = int.from_bytes((records[-1][0] or b"")[-4:], "big")
+        return [record for record in records if record[1] is not None]
 
     def _accept(self, start: int) -> bytes | None:
         """Move the store's stream time, and find the row's segment; None if it comes too late (I4)."""
@@ -381,9 +384,9 @@ def _index_row(row: bytes) -> bytes:
 
 def _decoder(deserialize: Callable[[bytes], Any], timestamped: bool) -> Callable[[bytes], Entry]:
     if not timestamped:
-        return lambda data: (deserialize(data), -1, 0)
+        return lambda data: (deserialize(data), -1, 0, ())
 
     def decode(data: bytes) -> Entry:
-        return deserialize(data[8:]), _TIMESTAMP.unpack_from(data)[0], 0
+        return deserialize(data[8:]), _TIMESTAMP.unpack_from(data)[0], 0, ()
 
     return decode

@@ -7,7 +7,8 @@ from typing import Any
 
 from app.streams.errors import BufferFull
 from app.streams.model import Change, Forward
-from app.streams.stores.suppress_buffer import Evicted, SuppressBuffer
+from app.streams.serdes.buffered import Origin
+from app.streams.stores.suppress_buffer import SuppressBuffer
 from app.streams.tables.views import Getter, View
 from app.streams.topology.runtime import Runtime
 
@@ -33,10 +34,14 @@ class Suppress:
         max_records, max_bytes = self.max_records, self.max_bytes
         stream_time = -1  # the operator's own (A6)
 
-        def emit(evicted: Evicted) -> None:
-            key, change, origin = evicted
-            if final and change[0] is None:
-                return  # G4: no result went out before, so there is nothing to delete
+        def emit_first() -> None:
+            key, change, origin = buffer.first()
+            # G4: of a window no result went out before, so there is nothing to delete.
+            if change[0] is not None or not final:
+                forward_in(key, change, origin)
+            buffer.drop_first()
+
+        def forward_in(key: Any, change: Change, origin: Origin) -> None:
             kept = ctx.timestamp, ctx.headers, ctx.topic, ctx.partition, ctx.offset
             ctx.timestamp, ctx.headers = origin.timestamp, origin.headers  # A12
             ctx.topic, ctx.partition, ctx.offset = origin.topic, origin.partition, origin.offset
@@ -56,11 +61,11 @@ class Suppress:
             buffer.put(key.end if final else ctx.timestamp, key, change)
             # G5: ≤, while sliding windows and sessions still accept a record at that very time.
             while len(buffer) and buffer.min_timestamp <= stream_time - wait:
-                emit(buffer.evict())
+                emit_first()
             while too_full():
                 if not emit_early:
                     raise BufferFull(f"{node} holds {len(buffer)} updates in {buffer.size} bytes, more than it may")
-                emit(buffer.evict())
+                emit_first()
 
         return step
 

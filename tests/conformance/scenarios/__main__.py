@@ -43,7 +43,7 @@ def regenerate(families: list[str]) -> int:
 
 def store(family: str, given: Json, answered: Json, entries: dict[str, str]) -> list[str]:
     """Writes a family's vectors, or none of them if an outcome is not the announced one."""
-    surprises = pack.surprises(answered)
+    surprises = pack.surprises(given, answered)
     if not surprises:
         drawn = family in DRAWN
         pack.write(pack.path(family, drawn), pack.condensed(answered) if drawn else answered)
@@ -70,9 +70,9 @@ def expand(family: str, name: str) -> int:
         print(f"no scenario {name} in {family}", file=sys.stderr)
         return 2
     with compiled() as oracle:
-        answered = oracle.answer({family: chosen}, threads=1)
-    print("\n".join(pack.lines(answered[family])))
-    return 0
+        answered = oracle.answer({family: chosen}, threads=1)[family]
+    print("\n".join(pack.lines(answered)))
+    return 0 if answered["scenarios"] else 1
 
 
 if __name__ == "__main__":

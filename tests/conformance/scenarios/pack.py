@@ -16,9 +16,10 @@ def path(family: str, drawn: bool) -> Path:
     return VECTORS / ("random" if drawn else "") / f"{family}.json.gz"
 
 
-def surprises(answered: Json) -> list[str]:
-    """Scenarios that Java refused, died in, or did neither with, against what their `about` announces."""
-    found = []
+def surprises(given: Json, answered: Json) -> list[str]:
+    """Scenarios that have no answer, or that Java refused, died in, or played against what their `about` announces."""
+    names = {row["name"] for row in answered["scenarios"]}
+    found = [f"{given['group']}: {row['name']} has no answer" for row in given["scenarios"] if row["name"] not in names]
     for row in answered["scenarios"]:
         died = any("fails" in event for event in row["events"])
         outcome = "refused" if "build_error" in row else "dies" if died else "plays"

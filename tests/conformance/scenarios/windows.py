@@ -187,7 +187,9 @@ def arguments() -> Iterator[Json]:
     t = Steps()
     w = t("windowed_by", t("group_by_key", t.stream("in")), window={"type": "sliding", "difference": 0, "grace": 5})
     t.label(t("reduce", w, reducer="concat"))
-    yield scenario("window-difference-zero", "D7 D8", "sliding windows of one instant", t, SLIDING_ROWS)
+    yield scenario(
+        "window-difference-zero", "D7 D8", "dies: a sliding window of one instant is empty", t, SLIDING_ROWS[:1]
+    )
 
 
 def downstream() -> Iterator[Json]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
 
@@ -14,8 +14,8 @@ from app.streams.dsl.options import Joined, Materialized, StreamJoined
 from app.streams.dsl.stream import Stream
 from app.streams.dsl.suppressing import Buffer, UntilTimeLimit, UntilWindowCloses
 from app.streams.dsl.table import Table
-from app.streams.model import Record
-from app.streams.serdes import int64, session_windowed, utf8, windowed
+from app.streams.model import Record, Row
+from app.streams.serdes import int64, utf8
 from app.streams.stores.specs import KeyValueSpec
 from app.streams.topology.processor import ProcessorContext
 from app.streams.topology.runtime import Clock
@@ -24,18 +24,26 @@ from app.streams.windows.definitions import Emit, Hopping, JoinWindows, Sessions
 
 # As much as any record can be late; nothing expires then.
 ANY_LATENESS: Final = 1_000
-Texts = Stream[str, str]
+Texts: TypeAlias = Stream[Any, Any]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """before: stateless steps of stream `a`. size, grace: of windows. counted: whether results are counted by key."""
+    """before: stateless steps of stream `a`. size, grace: of windows, in ms. counted: are results counted by key?
+
+    unit: how many ms of stream time a drawn timestamp means: many, and window stores drop segments on the way.
+    """
 
     core: str
     before: tuple[str, ...] = ()
     size: int = 10
     grace: int = 0
     counted: bool = False
+    unit: int = 1
+
+    def rows(self, drawn: Sequence[Row]) -> list[Row]:
+        """The drawn records in this recipe's unit of time."""
+        return [row._replace(timestamp=(row.timestamp or 0) * self.unit) for row in drawn]
 
     def topology(self, *, every_put: bool = False) -> Topology:
         config = StreamsConfig(window_emit_interval=0, outer_join_emit_interval=0, log_every_put=every_put)
@@ -122,7 +130,7 @@ def _streams(kind: str) -> Callable[[Recipe, Builder, Texts], Texts]:
 
 def _with_table(kind: str, *, grace: bool = False) -> Callable[[Recipe, Builder, Texts], Texts]:
     def core(recipe: Recipe, builder: Builder, stream: Texts) -> Texts:
-        kept = Materialized("rows", key=utf8, value=utf8, versioned=1_000 if grace else None)
+        kept = Materialized("rows", key=utf8, value=utf8, versioned=ANY_LATENESS * recipe.unit if grace else None)
         table = builder.table("b", kept, key=utf8, value=utf8)
         joined = Joined(key=utf8, value=utf8, other_value=utf8, grace=recipe.grace if grace else None)
         result: Texts = getattr(stream, kind)(table, _joined, joined)
@@ -186,7 +194,7 @@ class Dedup:
         self.seen = context.store("seen")
         context.schedule(10, Clock.STREAM_TIME, self.tick)
 
-    def process(self, record: Record[str, str]) -> None:
+    def process(self, record: Record[str | None, str | None]) -> None:
         if record.key is not None and self.seen.get(record.key) != record.value:
             self.seen.put(record.key, record.value)
             self.context.forward(record)
@@ -236,8 +244,19 @@ ALL: Final = CORES | FOREIGN
 
 # These keep a stream time of their own in memory, as Java's do: after a crash they do not know how late a record is.
 FORGETFUL: Final = frozenset(
-    ("tumbling", "hopping", "sliding", "sessions", "tumbling-closed", "sessions-closed", "final")
-    + ("stream-left", "stream-outer", "held", "dedup")
+    {
+        "dedup",
+        "final",
+        "held",
+        "hopping",
+        "sessions",
+        "sessions-closed",
+        "sliding",
+        "stream-left",
+        "stream-outer",
+        "tumbling",
+        "tumbling-closed",
+    }
 )
 
 
@@ -249,4 +268,9 @@ def recipes(cores: Any = tuple(CORES), before: tuple[str, ...] = tuple(BEFORE)) 
         size=st.integers(1, 20),
         grace=st.sampled_from([0, 5, ANY_LATENESS]),
         counted=st.booleans(),
-    )
+        unit=st.sampled_from([1, 1, 10_000]),
+    ).map(_in_units)
+
+
+def _in_units(recipe: Recipe) -> Recipe:
+    return replace(recipe, size=recipe.size * recipe.unit, grace=recipe.grace * recipe.unit)

@@ -21,10 +21,10 @@ from app.streams.topology.topology import Topology
 
 
 class Feed(NamedTuple):
-    """The next `count` records of the task's topic number `topic` (modulo their number) come in."""
+    """The next records of the task's topic number `topic` (modulo their number) come in."""
 
     topic: int
-    count: int
+    records: int
 
 
 class Process(NamedTuple):
@@ -78,12 +78,16 @@ class Life:
         self.world = world
         self.part = part
         self.topics = source_topics(world.topology, part, {})
+        self._epoch: list[Row] = []
+        self._sealed: Commit | None = None
+        self._sealed_rows: list[Row] = []
+        self._fed: dict[str, int] = {}
         self.task = self._open()
 
     def act(self, action: Action) -> None:
         match action:
             case Feed():
-                self._feed(self.topics[action.topic % len(self.topics)], action.count)
+                self._feed(self.topics[action.topic % len(self.topics)], action.records)
             case Process():
                 self._epoch += self.task.process(0, action.limit)
             case Step.SEAL if self._sealed is None:
@@ -118,10 +122,7 @@ class Life:
     def _open(self) -> Task:
         """From what is durable: the stores' bases, the changelogs behind them, the committed offsets."""
         world = self.world
-        self._epoch: list[Row] = []
-        self._sealed: Commit | None = None
-        self._sealed_rows: list[Row] = []
-        self._fed: dict[str, int] = {}
+        self._epoch, self._sealed, self._sealed_rows, self._fed = [], None, [], {}
         task = Task(
             world.topology, self.part, TaskId(self.part.number, 0), partitions=lambda _topic: 1, bases=world.base
         )
@@ -163,8 +164,10 @@ def run(topology: Topology, inputs: Sequence[Row], actions: Sequence[Action]) ->
         for action in actions:
             life.act(action)
         life.finish()
-    while any([life.finish() for life in lives]):
-        pass
+    moved = True
+    while moved:
+        # Each of them, whatever the one before did.
+        moved = max([life.finish() for life in lives])
     return world
 
 

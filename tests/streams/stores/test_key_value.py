@@ -217,6 +217,19 @@ def test_lru_restores_without_logging() -> None:
     assert living.commit() == []
 
 
+def test_lru_logs_as_java_what_one_put_all_puts_and_evicts() -> None:
+    """All evictions, then all puts: rows that did not stay are in the changelog, and a restore evicts them again."""
+    each, once = Living(LRU, every_put=True), Living(LRU)
+    for living in (each, once):
+        living.store.put_all([("a", "1"), ("b", "2"), ("c", "3")])
+        living.commit()
+        assert list(living.store.all()) == [("b", "2"), ("c", "3")]
+        assert list(living.restarted().store.all()) == [("b", "2"), ("c", "3")]
+    logged = [(row.key, row.value) for row in each.changelog]
+    assert logged == [(b"a", None), (b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
+    assert last_rows(once.changelog) == last_rows(each.changelog)
+
+
 def test_lru_scans_in_the_order_of_keys_and_use_none() -> None:
     store = Living(LRU).store
     store.put("b", "1")

@@ -1,5 +1,6 @@
 """Window stores against a list of rows and Java's rules for what is taken and what is shown (I3, I4)."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -209,13 +210,11 @@ def test_the_changelog_as_java_writes_it() -> None:
 
 
 JOIN = WindowSpec(name="st", key=raw, value=int64, retention=100, size=10, retain_duplicates=True)
+JOIN_IN_MEMORY = replace(JOIN, persistent=False)
 
 
-@pytest.mark.parametrize("persistent", [True, False])
-def test_duplicates_are_numbered_from_1_and_deletions_take_a_number(persistent: bool) -> None:
-    spec = WindowSpec(
-        name="st", key=raw, value=int64, retention=100, size=10, retain_duplicates=True, persistent=persistent
-    )
+@pytest.mark.parametrize("spec", [JOIN, JOIN_IN_MEMORY])
+def test_duplicates_are_numbered_from_1_and_deletions_take_a_number(spec: WindowSpec) -> None:
     living = Living(spec)
     for value in (1, None, 1):
         living.store.put(b"k", value, 5)
@@ -240,9 +239,7 @@ def test_numbers_begin_anew_after_a_restart_and_go_on_after_a_crash() -> None:
 
 
 def test_restored_duplicates_in_memory_are_not_overwritten() -> None:
-    living = Living(
-        WindowSpec(name="st", key=raw, value=int64, retention=100, size=10, retain_duplicates=True, persistent=False)
-    )
+    living = Living(JOIN_IN_MEMORY)
     living.store.put(b"k", 1, 5)
     living.commit()
     restarted = living.restarted()

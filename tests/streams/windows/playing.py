@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,12 @@ def label(window: Windowed[str], _value: object) -> str:
     return f"{window.key}@{window.start}-{window.end}"
 
 
-def concatenation(windows: Windows, emit: Emit | None = None, config: StreamsConfig | None = None) -> Driver:
+def concatenation(
+    windows: Windows, emit: Emit | None = None, config: StreamsConfig | None = None, retention: int | None = None
+) -> Driver:
     """Topic in → values of a key and window, one after the other → topic out, keys as text."""
     builder = Builder(config)
-    kept: Materialized[str, str] = Materialized(value=utf8)
+    kept: Materialized[str, str] = Materialized("fold", value=utf8, retention=retention)
     grouped = builder.stream("in", key=utf8, value=utf8).group_by_key()
     if isinstance(windows, Sessions):
         sessions = grouped.windowed_by(windows, emit)
@@ -65,5 +67,7 @@ def shown(record: Record[Any, Any]) -> str:
     return f"{record.key}={record.value} at {record.timestamp}"
 
 
-def play(windows: Windows, emit: Emit | None = None, config: Callable[[], StreamsConfig] = StreamsConfig) -> Play:
-    return Play(concatenation(windows, emit, config()))
+def play(
+    windows: Windows, emit: Emit | None = None, config: StreamsConfig | None = None, retention: int | None = None
+) -> Play:
+    return Play(concatenation(windows, emit, config, retention))

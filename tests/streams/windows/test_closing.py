@@ -9,6 +9,8 @@ from app.streams.serdes import utf8
 from app.streams.windows.definitions import Emit, Hopping, Sessions, Sliding, Tumbling, Unlimited, Windows
 from tests.streams.windows.playing import play
 
+LONG = 1_000_000  # retention: what is not looked for in time is lost
+
 
 def test_a_time_window_is_final_once_stream_time_less_grace_reaches_its_end() -> None:
     sut = play(Tumbling(10, grace=5), Emit.ON_CLOSE)
@@ -40,17 +42,17 @@ def test_early_sliding_records_do_not_look_for_closed_windows() -> None:
 @pytest.mark.parametrize("windows", [Tumbling(10, 5), Hopping(10, 3, 5), Sliding(10, 5), Sessions(5, 5)])
 def test_each_result_comes_once_even_over_a_restart(windows: Windows) -> None:
     rows = [("a", 20), ("b", 24), ("c", 50), ("d", 51), ("e", 90)]
-    expected = play(windows, Emit.ON_CLOSE).send_all(rows)
+    expected = play(windows, Emit.ON_CLOSE, retention=LONG).send_all(rows)
     assert len(expected) == len(set(expected)) > 1
     for stop in range(1, len(rows)):
-        sut = play(windows, Emit.ON_CLOSE)
+        sut = play(windows, Emit.ON_CLOSE, retention=LONG)
         before = sut.send_all(rows[:stop])
         sut.driver.restart()
         assert before + sut.send_all(rows[stop:]) == expected
 
 
 def test_closed_windows_are_looked_for_only_so_often_by_the_wall_clock() -> None:
-    sut = play(Tumbling(10), Emit.ON_CLOSE, lambda: StreamsConfig(window_emit_interval=100))
+    sut = play(Tumbling(10), Emit.ON_CLOSE, StreamsConfig(window_emit_interval=100), LONG)
     sut.send("a", 1)  # this look found nothing, and the next is due at 100
     assert sut.send("b", 10) == []
     sut.driver.advance(99)
@@ -71,6 +73,15 @@ def test_final_results_carry_the_headers_of_the_record_that_closed_the_window() 
     sut = play(Tumbling(10), Emit.ON_CLOSE)
     sut.records("a", 1, headers=(("h", b"old"),))
     assert [record.headers for record in sut.records("b", 10, headers=(("h", b"new"),))] == [(("h", b"new"),)]
+
+
+def test_a_final_result_is_lost_when_time_jumps_past_retention() -> None:
+    sut = play(Tumbling(10), Emit.ON_CLOSE)
+    sut.send("a", 5)
+    assert sut.send("b", 10 + 20, key="other") == []
+    kept = play(Sessions(5), Emit.ON_CLOSE)
+    kept.send("a", 5)
+    assert kept.send("b", 500, key="other") == ["k@5-5=a at 5"], "sessions are not hidden from the look"
 
 
 def test_unlimited_windows_have_no_final_results() -> None:

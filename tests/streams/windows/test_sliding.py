@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.streams.windows.definitions import Sliding
-from tests.streams.windows.playing import LONG_GRACE, play
+from tests.streams.windows.playing import LONG_GRACE, Play, play
 
 DIFFERENCE = 10
 
@@ -61,9 +61,8 @@ def test_whatever_the_order_each_window_holds_what_lies_in_it(times: list[int]) 
     assert held == _model(times)
 
 
-def _rows(sut: object) -> list[tuple[int, tuple[str, int]]]:
-    driver = sut.driver  # type: ignore[attr-defined]
-    store = driver.store(driver.store_names()[0])
+def _rows(sut: Play) -> list[tuple[int, tuple[str, int]]]:
+    store = sut.driver.store("fold")
     return [(window.start, content) for window, content in store.all()]
 
 

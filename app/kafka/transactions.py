@@ -1,0 +1,248 @@
+"""Transactions that hold the outputs of a process and the offsets they were made from, exactly once (KIP-447)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
+
+from app.kafka.clients import RETRY_BACKOFF_MS
+from app.kafka.closing import close
+from app.kafka.compat import Kip447Producer
+from app.kafka.failpoints import Failpoint, Step, passes
+from app.kafka.failures import describe
+from app.kafka.group_metadata import GroupMetadata
+from app.kafka.opening import BATCH_BYTES
+from app.kafka.outcomes import TransactionFailed, failed
+
+log = logging.getLogger(__name__)
+
+CLOSE_WITHIN = 1.0
+ABORT_WITHIN = 1.0
+
+_CLIENT_ERRORS = (KafkaError, TimeoutError, AssertionError)
+"""What aiokafka raises; it guards the states of a transaction by assertions."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOptions:
+    transactional_id: str
+    """Stable over restarts: the next producer with it settles what this one left open."""
+    timeout_ms: int = 10_000
+    """After which the broker aborts a transaction whose producer is gone; also how long a step of ours may take."""
+    batch_bytes: int = BATCH_BYTES
+    compression: str | None = None
+    failpoint: Failpoint = passes
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    partition: TopicPartition
+    records: int
+    confirmed: "asyncio.Future[RecordMetadata]"
+
+
+class TransactionalProducer:
+    """One transaction at a time: `begin()`, `send_batch()` …, `commit()` or `abort()`.
+
+    Batches may be made and filled at any time, also while a commit is under way; they are sent after the next `begin()`.
+    A TransactionFailed, or a cancellation of `send_batch`, `commit` or `abort`, spends the producer: every further call
+    raises TransactionFailed.
+    """
+
+    def __init__(self, producer: Kip447Producer, options: TransactionOptions) -> None:
+        self._producer = producer
+        self._patience = options.timeout_ms / 1000
+        self._reached = options.failpoint
+        self._begun = False
+        self._sending = 0
+        self._queued: list[_Queued] = []
+        self._unconfirmed = 0
+        self._lost: BaseException | None = None
+        self._news = asyncio.Event()
+        self._failure: TransactionFailed | None = None
+        producer.on_end_sent(options.failpoint)
+
+    @property
+    def client(self) -> AIOKafkaClient:
+        """For `fence` and `stable_offsets`."""
+        return self._producer.client
+
+    @property
+    def begun(self) -> bool:
+        return self._begun
+
+    @property
+    def lost(self) -> BaseException | None:
+        """An error for which this transaction can no longer be committed, as soon as it is known."""
+        if self._lost is None and self._begun and self._producer.ended.done():
+            self._lost = self._producer.ended.exception()
+        return self._lost
+
+    def begin(self) -> None:
+        """Raises TransactionFailed, RuntimeError within a transaction."""
+        self._check(begun=False)
+        self._reached(Step.BEFORE_BEGIN)
+        try:
+            self._producer.begin()
+        except _CLIENT_ERRORS as error:
+            raise self._spend(error) from error
+        self._begun = True
+        self._queued.clear()
+        self._producer.ended.add_done_callback(lambda _: self._news.set())
+        self._reached(Step.BEGUN)
+
+    def create_batch(self) -> BatchBuilder:
+        """`append(timestamp=, key=, value=, headers=)` with milliseconds and a list of headers; None: it is full."""
+        return self._producer.create_batch()
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> None:
+        """Returns when it is queued: one batch waits per partition while one is under way. Raises TransactionFailed."""
+        self._check(begun=True)
+        if not (records := batch.record_count()):
+            raise ValueError("a batch without records")
+        if self.lost is not None:
+            raise await self._give_up(self.lost) from self.lost
+        batch.close()
+        self._sending += 1
+        try:
+            self._reached(Step.BEFORE_SEND)
+            async with asyncio.timeout(self._patience):
+                confirmed = await self._producer.send_batch(batch, topic, partition=partition)
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        finally:
+            self._sending -= 1
+        self._queued.append(_Queued(TopicPartition(topic, partition), records, confirmed))
+        self._unconfirmed += 1
+        confirmed.add_done_callback(self._settled)
+        self._reached(Step.SENT)
+
+    async def commit(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: GroupMetadata
+    ) -> dict[TopicPartition, int]:
+        """The offset after our last record, for each partition that was written (the marker not counted).
+
+        `offsets` are those of the next records to read, with text kept beside them. Bounded by the transaction's
+        time-out. Raises TransactionFailed: Aborted, OutcomeUnknown or Fenced.
+        """
+        self._check(begun=True)
+        if self._sending:
+            raise RuntimeError("a batch is being sent: it would belong to no transaction or to the next")
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._confirm()
+                ends = _ends(self._queued)
+                self._reached(Step.CONFIRMED)
+                if offsets:
+                    await self._producer.send_offsets_to_transaction(offsets, group)
+                self._reached(Step.OFFSETS_HELD)
+                await self._producer.commit_transaction()
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        self._begun = False
+        self._reached(Step.END_ANSWERED)
+        return ends
+
+    async def abort(self) -> None:
+        """Another transaction may begin. Raises TransactionFailed where only another producer can settle it."""
+        self._check(begun=True)
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._confirm()  # aiokafka would deliver what is queued, without a bound
+                await self._producer.abort_transaction()
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        self._begun = False
+
+    async def close(self) -> None:
+        """In bounded time. A transaction that is open is aborted, by us or by the next producer with this id."""
+        if self._begun and self._failure is None and self.lost is None:
+            try:
+                async with asyncio.timeout(ABORT_WITHIN):
+                    await self.abort()
+            except (TransactionFailed, TimeoutError) as error:
+                log.debug("left open: %s", describe(error))
+        await self._producer.kill()
+        await close(self._producer.stop(), within=CLOSE_WITHIN)
+
+    async def _confirm(self) -> None:
+        """Every batch, looked at: aiokafka commits transactions of which a batch has failed."""
+        while self._unconfirmed and self.lost is None:
+            self._news.clear()
+            await self._news.wait()
+        if self.lost is not None:
+            raise self.lost
+
+    def _settled(self, confirmed: "asyncio.Future[RecordMetadata]") -> None:
+        self._unconfirmed -= 1
+        error = asyncio.CancelledError() if confirmed.cancelled() else confirmed.exception()
+        self._lost = self._lost or error
+        self._news.set()
+
+    def _check(self, *, begun: bool) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._begun is not begun:
+            raise RuntimeError("no transaction has begun" if begun else "the last transaction has not ended")
+
+    async def _leave(self, error: BaseException) -> None:
+        """Raises TransactionFailed for the client's errors; the producer is spent in any case."""
+        failure = await self._give_up(error)
+        if isinstance(error, _CLIENT_ERRORS) and not isinstance(error, IncompatibleBrokerVersion):
+            raise failure from (self._lost or error)
+
+    async def _give_up(self, error: BaseException) -> TransactionFailed:
+        failure = self._spend(error)
+        await self._producer.kill()
+        return failure
+
+    def _spend(self, error: BaseException) -> TransactionFailed:
+        cause = self.lost or error
+        if self._failure is None:
+            self._failure = failed(cause, end_unanswered=self._producer.end_unanswered)
+        return self._failure
+
+
+def _ends(queued: list[_Queued]) -> dict[TopicPartition, int]:
+    ends: dict[TopicPartition, int] = {}
+    for batch in queued:
+        base = batch.confirmed.result().offset
+        if base >= 0:  # a broker that has forgotten a repeated batch says only that it has it
+            ends[batch.partition] = base + batch.records
+    return ends
+
+
+@asynccontextmanager
+async def transactional_producer(
+    options: Mapping[str, Any], transaction: TransactionOptions
+) -> AsyncIterator[TransactionalProducer]:
+    """Fences its predecessor and waits for the end of what that left open. `options` are those of every client.
+
+    Raises KafkaError, or TimeoutError when it takes longer than the transaction's time-out.
+    """
+    client = Kip447Producer(
+        **{"retry_backoff_ms": RETRY_BACKOFF_MS, **options},
+        transactional_id=transaction.transactional_id,
+        transaction_timeout_ms=transaction.timeout_ms,
+        max_batch_size=transaction.batch_bytes,
+        compression_type=transaction.compression,
+        linger_ms=0,
+    )
+    producer = TransactionalProducer(client, transaction)
+    try:
+        async with asyncio.timeout(transaction.timeout_ms / 1000):
+            await client.start()
+        yield producer
+    finally:
+        await producer.close()

@@ -1,0 +1,157 @@
+"""One LMDB environment: who reads it, who writes it, how it grows.
+
+There is no fsync per commit: a commit is in the page cache when it returns, so it outlives the process (kill -9) and
+not the machine (power-off, kernel crash). After those the boot id tells, and the state is rebuilt (`inspection.py`).
+The memory map is read-only, so a stray pointer of this process cannot reach the data, and a full disk is an error of a
+write and no SIGBUS.
+
+One thread uses an environment: LMDB binds a write to its thread, and here readers are counted without locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+from weakref import WeakSet
+from zlib import crc32
+
+import lmdb
+
+from app.state.faults import StateDamaged, fault_of, unwritable
+
+Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+Database: TypeAlias = "lmdb._Database"
+
+DATA_FILE: Final = "data.mdb"
+LOCK_FILE: Final = "lock.mdb"
+# Address space, not memory and not disk: the file grows with the data. Growing the map itself ends open scans.
+MAP_BYTES: Final = 1 << 34
+# A live scan of an older state holds one slot.
+_MAX_READERS: Final = 2048
+# The older file format, of which LMDB 0.9 is the engine: twice as fast at gets as 1.0 where it was measured.
+_ENGINE: Final = 0
+# What crc32 gives over any bytes that are followed by their own little-endian crc32.
+_RESIDUE: Final = 0x2144DF1C
+
+
+def sealed(key: bytes, value: bytes) -> bytes:
+    """The value as it is stored: a checksum over key and value behind it, as LMDB has none of its own."""
+    return value + crc32(value, crc32(key)).to_bytes(4, "little")
+
+
+class Snapshot:
+    """One committed state, readable for as long as somebody holds it."""
+
+    __slots__ = ("__weakref__", "ended", "txn")
+
+    def __init__(self, txn: Transaction) -> None:
+        self.txn = txn
+        # The map moved: what read here must go on in a newer snapshot.
+        self.ended = False
+
+
+class Environment:
+    """path: a directory that nobody else opens. databases: how many named ones there may be."""
+
+    def __init__(self, path: Path, *, databases: int, map_bytes: int = MAP_BYTES) -> None:
+        self.path = path
+        # It lists the readers of a process that is no more; with ours alone there are none yet.
+        (path / LOCK_FILE).unlink(missing_ok=True)
+        try:
+            self._lmdb = lmdb.open(
+                str(path),
+                map_size=map_bytes,
+                metasync=False,
+                sync=False,
+                mode=0o600,
+                readahead=False,
+                meminit=False,
+                max_readers=_MAX_READERS,
+                max_dbs=databases,
+                max_spare_txns=2,
+                lib_version=_ENGINE,
+            )
+        except lmdb.Error as error:
+            raise fault_of(error, path) from error
+        self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._writing = False
+        self.latest: Snapshot | None = None
+
+    def database(self, name: bytes) -> Database:
+        with self._faults():
+            return self._lmdb.open_db(name)
+
+    def snapshot(self) -> Snapshot:
+        """What is committed now. All who ask between two commits share one."""
+        found = self.latest
+        if found is None:
+            with self._faults():
+                found = Snapshot(self._lmdb.begin())
+            self.latest = found
+            self._snapshots.add(found)
+        return found
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """One transaction: all of it at the end of the block, nothing after an exception. MapFullError is the caller's
+        to answer, with `grow` and a second try."""
+        if self._writing:
+            raise RuntimeError(f"a write to {self.path} is under way: it has to end before the next one begins")
+        self._writing = True
+        try:
+            with self._faults(), self._lmdb.begin(write=True) as txn:
+                yield txn
+        finally:
+            self._writing = False
+        # Scans that began before go on in their snapshot; what is read from now on sees the commit.
+        self.latest = None
+
+    def grow(self) -> None:
+        """Twice the map."""
+        size = self._lmdb.info()["map_size"] * 2
+        for each in list(self._snapshots):
+            each.ended = True
+            each.txn.abort()
+        self.latest = None
+        try:
+            self._lmdb.set_mapsize(size)
+        except (lmdb.Error, MemoryError, OverflowError) as error:
+            raise unwritable(self.path, error) from error
+
+    def used_bytes(self) -> int:
+        """Of the file: pages in use, and free ones inside it."""
+        return (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+
+    def sync(self) -> None:
+        """Everything committed is on the disk when this returns."""
+        with self._faults():
+            self._lmdb.sync(True)
+
+    def close(self) -> None:
+        for each in list(self._snapshots):
+            each.ended = True
+            each.txn.abort()
+        self.latest = None
+        self._lmdb.close()
+
+    def opened(self, key: bytes, data: bytes) -> bytes:
+        """The value that was `sealed`."""
+        if crc32(data, crc32(key)) != _RESIDUE:
+            raise self.damaged(f"the row {key[:64].hex()} fails its checksum")
+        return data[:-4]
+
+    def damaged(self, what: str) -> StateDamaged:
+        return StateDamaged(
+            f"the state in {self.path} is damaged: {what}", try_next="it will be rebuilt from its changelogs"
+        )
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.MapFullError:
+            raise
+        except lmdb.Error as error:
+            raise fault_of(error, self.path) from error
