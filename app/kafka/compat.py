@@ -20,6 +20,7 @@ from aiokafka.errors import (
     ConcurrentTransactions,
     CoordinatorNotAvailableError,
     InvalidProducerEpoch,
+    NoError,
     NotCoordinatorError,
     ProducerClosed,
     RequestTimedOutError,
@@ -149,7 +150,7 @@ class _TxnOffsetCommit(BaseHandler):  # type: ignore[misc]
 
     def create_request(self) -> TxnOffsetCommitRequest:
         sender, manager = self._sender, self._sender._txn_manager
-        topics: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+        topics: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for partition, offset in sorted(self._offsets.items()):
             topics[partition.topic].append((partition.partition, offset.offset, offset.metadata))
         producer = (manager.producer_id, manager.producer_epoch)
@@ -201,8 +202,9 @@ class _EndTxn(EndTxnHandler):  # type: ignore[misc]
 
     def handle_response(self, resp: Any) -> float | None:
         error = for_code(resp.error_code)
-        # With these the decision may have been written, and only its replication not been seen.
-        if error not in (CoordinatorNotAvailableError, NotCoordinatorError):
+        # NoError is not counted off: our deadline may pass before the caller has woken up to it. With the two others
+        # the decision may have been written, and only its replication not been seen.
+        if error not in (NoError, CoordinatorNotAvailableError, NotCoordinatorError):
             self._sender.ends_unanswered -= 1
         backoff: float | None = super().handle_response(resp)
         return backoff and (CONCURRENT_BACKOFF if error is ConcurrentTransactions else backoff)
@@ -215,7 +217,7 @@ class TransactionalSender(Sender):  # type: ignore[misc]
         super().__init__(client, **options)
         self.reached: Failpoint = passes
         self.ends_unanswered = 0
-        """Of this transaction: EndTxn requests of which it is not known what the coordinator did."""
+        """Of this transaction: EndTxn requests that the coordinator is not known to have refused."""
         self.group: GroupMetadata | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -246,10 +248,9 @@ class TransactionalSender(Sender):  # type: ignore[misc]
         return task
 
     async def _send_produce_req(self, node_id: int, batches: dict[TopicPartition, MessageBatch]) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        if (task := asyncio.current_task()) is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
         await super()._send_produce_req(node_id, batches)
 
     async def _do_add_partitions_to_txn(self, tps: set[TopicPartition]) -> bool:

@@ -49,14 +49,14 @@ FENCING = (
 
 def failed(cause: BaseException, *, end_unanswered: bool) -> TransactionFailed:
     """`end_unanswered`: an EndTxn that commits may have reached the coordinator without our knowing what it said."""
-    root = _root(cause)
-    text = describe(root)
+    root = root_cause(cause)
+    text = str(root) if isinstance(root, KafkaError) else describe(root)  # aiokafka's begin with their names
     if isinstance(root, FENCING):
         return Fenced(text, committed=None if end_unanswered else False)
     return OutcomeUnknown(text) if end_unanswered else Aborted(text)
 
 
-def _root(error: BaseException) -> BaseException:
+def root_cause(error: BaseException) -> BaseException:
     """aiokafka's sender wraps what it did not expect in a KafkaError that says nothing."""
     while type(error) is KafkaError and error.__cause__ is not None:
         error = error.__cause__

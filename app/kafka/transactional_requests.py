@@ -1,5 +1,7 @@
 """What KIP-447 added to the protocol, in the terms of aiokafka's protocol layer: both need Kafka 2.5."""
 
+from typing import Any
+
 from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -17,8 +19,12 @@ from app.kafka.group_metadata import GroupMetadata
 
 _text = CompactString("utf-8")
 
-Rows = list[tuple[str, list[tuple[object, ...]]]]
-"""Topic → a tuple for each of its partitions."""
+Rows = list[tuple[Any, ...]]
+"""One tuple of fields for each row of an array, its tagged fields last."""
+
+
+Offsets = list[tuple[str, list[tuple[int, int, str]]]]
+"""Topic → (partition, offset of the next record, text) of its partitions."""
 
 
 class TxnOffsetCommitResponse_v3(Response):  # type: ignore[misc]  # noqa: N801  # aiokafka is untyped; its own style
@@ -80,8 +86,10 @@ class TxnOffsetCommitRequest(Request[TxnOffsetCommitRequest_v3]):  # type: ignor
 
     API_KEY = 28
 
-    def __init__(self, transactional_id: str, producer: tuple[int, int], group: GroupMetadata, offsets: Rows) -> None:
-        """`producer`: id and epoch. `offsets`: (partition, offset, metadata text)."""
+    def __init__(
+        self, transactional_id: str, producer: tuple[int, int], group: GroupMetadata, offsets: Offsets
+    ) -> None:
+        """`producer`: id and epoch."""
         self._transactional_id = transactional_id
         self._producer = producer
         self._group = group
@@ -93,7 +101,7 @@ class TxnOffsetCommitRequest(Request[TxnOffsetCommitRequest_v3]):  # type: ignor
 
     def build(self, request_struct_class: type[TxnOffsetCommitRequest_v3]) -> TxnOffsetCommitRequest_v3:
         group = self._group
-        topics = [
+        topics: Rows = [
             (topic, [(partition, offset, _NO_LEADER_EPOCH, metadata, {}) for partition, offset, metadata in rows], {})
             for topic, rows in self._offsets
         ]
@@ -170,7 +178,7 @@ class StableOffsetFetchRequest(Request[OffsetFetchRequest_v7]):  # type: ignore[
         return self.build(OffsetFetchRequest_v7)
 
     def build(self, request_struct_class: type[OffsetFetchRequest_v7]) -> OffsetFetchRequest_v7:
-        topics = [(topic, partitions, {}) for topic, partitions in self._partitions]
+        topics: Rows = [(topic, partitions, {}) for topic, partitions in self._partitions]
         return request_struct_class(self._group, topics, True, {})
 
 

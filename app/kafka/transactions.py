@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -20,7 +20,7 @@ from app.kafka.failpoints import Failpoint, Step, passes
 from app.kafka.failures import describe
 from app.kafka.group_metadata import GroupMetadata
 from app.kafka.opening import BATCH_BYTES
-from app.kafka.outcomes import TransactionFailed, failed
+from app.kafka.outcomes import TransactionFailed, failed, root_cause
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class _Queued:
 class TransactionalProducer:
     """One transaction at a time: `begin()`, `send_batch()` …, `commit()` or `abort()`.
 
-    Batches may be made and filled at any time, also while a commit is under way; they are sent after the next `begin()`.
+    Batches may be made and filled at any time, also while a commit is under way, and are sent after the next `begin()`.
     A TransactionFailed, or a cancellation of `send_batch`, `commit` or `abort`, spends the producer: every further call
     raises TransactionFailed.
     """
@@ -90,10 +90,7 @@ class TransactionalProducer:
         """Raises TransactionFailed, RuntimeError within a transaction."""
         self._check(begun=False)
         self._reached(Step.BEFORE_BEGIN)
-        try:
-            self._producer.begin()
-        except _CLIENT_ERRORS as error:
-            raise self._spend(error) from error
+        self._producer.begin()
         self._begun = True
         self._queued.clear()
         self._producer.ended.add_done_callback(lambda _: self._news.set())
@@ -108,11 +105,11 @@ class TransactionalProducer:
         self._check(begun=True)
         if not (records := batch.record_count()):
             raise ValueError("a batch without records")
-        if self.lost is not None:
-            raise await self._give_up(self.lost) from self.lost
         batch.close()
         self._sending += 1
         try:
+            if self.lost is not None:
+                raise self.lost
             self._reached(Step.BEFORE_SEND)
             async with asyncio.timeout(self._patience):
                 confirmed = await self._producer.send_batch(batch, topic, partition=partition)
@@ -127,14 +124,16 @@ class TransactionalProducer:
         self._reached(Step.SENT)
 
     async def commit(
-        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: GroupMetadata
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: GroupMetadata | None
     ) -> dict[TopicPartition, int]:
         """The offset after our last record, for each partition that was written (the marker not counted).
 
-        `offsets` are those of the next records to read, with text kept beside them. Bounded by the transaction's
-        time-out. Raises TransactionFailed: Aborted, OutcomeUnknown or Fenced.
+        `offsets` are those of the next records to read, with text kept beside them, and take a group. Bounded by the
+        transaction's time-out. Raises TransactionFailed: Aborted, OutcomeUnknown or Fenced.
         """
         self._check(begun=True)
+        if offsets and group is None:
+            raise ValueError("offsets without a group that fences them")
         if self._sending:
             raise RuntimeError("a batch is being sent: it would belong to no transaction or to the next")
         try:
@@ -142,7 +141,7 @@ class TransactionalProducer:
                 await self._confirm()
                 ends = _ends(self._queued)
                 self._reached(Step.CONFIRMED)
-                if offsets:
+                if group is not None and offsets:
                     await self._producer.send_offsets_to_transaction(offsets, group)
                 self._reached(Step.OFFSETS_HELD)
                 await self._producer.commit_transaction()
@@ -197,21 +196,16 @@ class TransactionalProducer:
             raise RuntimeError("no transaction has begun" if begun else "the last transaction has not ended")
 
     async def _leave(self, error: BaseException) -> None:
-        """Raises TransactionFailed for the client's errors; the producer is spent in any case."""
-        failure = await self._give_up(error)
-        if isinstance(error, _CLIENT_ERRORS) and not isinstance(error, IncompatibleBrokerVersion):
-            raise failure from (self._lost or error)
-
-    async def _give_up(self, error: BaseException) -> TransactionFailed:
-        failure = self._spend(error)
-        await self._producer.kill()
-        return failure
-
-    def _spend(self, error: BaseException) -> TransactionFailed:
-        cause = self.lost or error
-        if self._failure is None:
-            self._failure = failed(cause, end_unanswered=self._producer.end_unanswered)
-        return self._failure
+        """The producer is spent. Raises TransactionFailed for an error of the client's."""
+        cause = self._lost = root_cause(self.lost or error)
+        try:
+            await self._producer.kill()
+        finally:
+            # Only now is it certain what was sent.
+            if self._failure is None:
+                self._failure = failed(cause, end_unanswered=self._producer.end_unanswered)
+        if isinstance(error, _CLIENT_ERRORS):
+            raise self._failure from cause
 
 
 def _ends(queued: list[_Queued]) -> dict[TopicPartition, int]:

@@ -21,6 +21,16 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # What the system says of a disk, not LMDB of its pages. A write that was cut short is an EIO in LMDB.
 _SYSTEM: Final = _FULL | {errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOMEM}
 
+_DAMAGE: Final = (
+    lmdb.CorruptedError,
+    lmdb.CursorFullError,
+    lmdb.InvalidError,
+    lmdb.PageFullError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+)
+
 
 class StateRefused(ServiceError):
     code = ExitCode.CONFIG
@@ -34,11 +44,17 @@ class StateDamaged(ServiceError):
     code = ExitCode.UNAVAILABLE
 
 
-def fault_of(error: lmdb.Error, path: Path) -> ServiceError:
-    """What an LMDB error on the environment in `path` means to us."""
+def fault_of(error: lmdb.Error, path: Path) -> Exception:
+    """What an LMDB error on the environment in `path` means to us; the error itself if it is a mistake of ours."""
     if error.code in _SYSTEM or isinstance(error, lmdb.DiskError):
         return unwritable(path, error)
-    return StateDamaged(f"the state in {path} is damaged: {error}", try_next="it will be rebuilt from its changelogs")
+    if isinstance(error, _DAMAGE):
+        return damaged(path, str(error))
+    return error
+
+
+def damaged(path: Path, what: str) -> StateDamaged:
+    return StateDamaged(f"the state in {path} is damaged: {what}", try_next="it will be rebuilt from its changelogs")
 
 
 def unwritable(path: Path, error: Exception) -> StateUnwritable:

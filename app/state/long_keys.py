@@ -22,7 +22,7 @@ LINK_SIZE: Final = 511
 NODE: Final = b"\x01"
 _NUMBER: Final = 8
 _PIECE: Final = LIMIT - _NUMBER
-_NEXT: Final = b"\x00next"
+_NEXT: Final = b"next"
 
 # lo ≤ key < hi, None is no bound.
 Bound = bytes | None

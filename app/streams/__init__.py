@@ -20,9 +20,10 @@ from app.streams.config import (
     wall_clock,
 )
 from app.streams.dsl.builder import Builder
-from app.streams.dsl.cogrouped import CogroupedStream
+from app.streams.dsl.cogrouped import CogroupedStream, SessionWindowedCogroupedStream, WindowedCogroupedStream
 from app.streams.dsl.global_table import GlobalTable
 from app.streams.dsl.grouped import GroupedStream
+from app.streams.dsl.grouped_table import GroupedTable
 from app.streams.dsl.options import Joined, Materialized, StreamJoined, WithKey
 from app.streams.dsl.stream import Branch, Stream
 from app.streams.dsl.suppressing import Buffer, UntilTimeLimit, UntilWindowCloses, WhenFull
@@ -68,6 +69,7 @@ __all__ = [
     "FixedKeyRecord",
     "GlobalTable",
     "GroupedStream",
+    "GroupedTable",
     "Headers",
     "Hopping",
     "InvalidTimestamp",
@@ -87,6 +89,7 @@ __all__ = [
     "Reset",
     "Row",
     "SessionSpec",
+    "SessionWindowedCogroupedStream",
     "SessionWindowedStream",
     "Sessions",
     "Sliding",
@@ -112,6 +115,7 @@ __all__ = [
     "WhenFull",
     "WindowSpec",
     "Windowed",
+    "WindowedCogroupedStream",
     "WindowedStream",
     "WithKey",
     "days",

@@ -116,6 +116,7 @@ class StreamsConfig:
     production_handler: ErrorHandler = fail  # production.exception.handler
     dead_letter_topic: str | None = None  # errors.dead.letter.queue.topic.name
     persistent_stores: bool = True  # dsl.store.suppliers.class: RocksDB (our disk base) or in memory
+    headers_in_stores: bool = False  # dsl.store.format=headers
     cache_bytes: int = 0  # statestore.cache.max.bytes
     log_every_put: bool = False  # no counterpart: one changelog row per put, as Java with cache 0
     max_task_idle: int = 0  # max.task.idle.ms
@@ -123,6 +124,8 @@ class StreamsConfig:
     outer_join_emit_interval: int | None = None  # 1000; __emit.interval.ms.kstreams.outer.join.spurious.results.fix__
     changelog_extra_retention: int = 86_400_000  # windowstore.changelog.additional.retention.ms
     explicit_names: bool = False  # ensure.explicit.internal.resource.naming
+    processors_change_values: bool = False  # __enable.process.processValue.fix__ (B17)
+    topic_prefix: str | None = None  # __internal.override.topic.prefix__: in place of the application id (J11)
     wrap_processor: Callable[[str, Any], Any] | None = None  # processor.wrapper.class
     topic_config: Mapping[str, str] = field(default_factory=dict)  # topic.*
 
@@ -133,6 +136,10 @@ class StreamsConfig:
     def outer_join_emit_every(self) -> int:
         """How often, by the wall clock, unmatched rows of outer joins are looked for (F4)."""
         return 1000 if self.outer_join_emit_interval is None else self.outer_join_emit_interval
+
+    def internal_topic(self, name: str) -> str:
+        """The name on the broker of a repartition topic or a changelog."""
+        return f"{self.application_id if self.topic_prefix is None else self.topic_prefix}-{name}"
 
     def optimizes(self, part: Optimization) -> bool:
         return part in self.optimization

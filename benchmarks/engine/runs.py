@@ -23,6 +23,8 @@ from benchmarks.engine.scenarios import OUTPUT, Model, Scenario
 
 BATCH: Final = 500
 COMMIT: Final = 10_000
+# Of every topic; sinks that choose a partition themselves have to hash.
+PARTITIONS: Final = 12
 
 
 class WrongResult(Exception):
@@ -59,7 +61,7 @@ class Run:
         self.source = Source(keys, scenario.topics, scenario.lap)
         topology = scenario.topology(StreamsConfig(log_every_put=every_put))
         part = whole(topology, global_part=False)
-        self.task = Task(topology, part, TaskId(0, 0), partitions=lambda _topic: 1, bases=memory_base)
+        self.task = Task(topology, part, TaskId(0, 0), partitions=lambda _topic: PARTITIONS, bases=memory_base)
         self.task.assign(scenario.topics)
         self.task.start(0)
         self.taken = 0

@@ -16,6 +16,9 @@ HANDLERS = {"continue": skip, "fail": fail}
 PROPS: dict[str, tuple[str, Any]] = {
     "__emit.interval.ms.kstreams.windowed.aggregation__": ("window_emit_interval", int),
     "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": ("outer_join_emit_interval", int),
+    "__enable.process.processValue.fix__": ("processors_change_values", lambda text: text == "true"),
+    "__internal.override.topic.prefix__": ("topic_prefix", str),
+    "dsl.store.format": ("headers_in_stores", lambda text: text.lower() == "headers"),
     "ensure.explicit.internal.resource.naming": ("explicit_names", lambda text: text == "true"),
     "max.task.idle.ms": ("max_task_idle", int),
     "windowstore.changelog.additional.retention.ms": ("changelog_extra_retention", int),

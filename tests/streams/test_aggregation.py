@@ -166,6 +166,14 @@ def test_cogrouped_streams_share_one_aggregate() -> None:
     assert driver.dropped == 1
 
 
+def test_a_cogrouped_streams_topic_is_shared_by_all_its_aggregates() -> None:
+    cogrouped = _cogrouped(Builder(TEXTS))
+    cogrouped.windowed_by(Tumbling(10)).aggregate(str)
+    driver = driver_of(cogrouped.aggregate(str))
+    assert sent(driver, "?", "a", 1, topic="other") == [("a", "(a)", 1)]
+    assert rows_of(driver, "app-other-repartition") == [("a", "61", 1)]
+
+
 @pytest.mark.parametrize(
     ("windows", "expected"),
     [

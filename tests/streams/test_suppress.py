@@ -8,8 +8,9 @@ import pytest
 
 from app.streams.config import StreamsConfig
 from app.streams.dsl.builder import Builder
+from app.streams.dsl.graph import GraphNode
 from app.streams.dsl.options import Materialized
-from app.streams.dsl.suppressing import Buffer, UntilTimeLimit, UntilWindowCloses, WhenFull
+from app.streams.dsl.suppressing import Buffer, UntilTimeLimit, UntilWindowCloses, WhenFull, closes_after
 from app.streams.dsl.table import Table
 from app.streams.errors import ProcessingError, TopologyError
 from app.streams.model import Headers, Windowed
@@ -147,6 +148,15 @@ def test_final_results_are_found_through_what_lies_between() -> None:
     sut = Sut(table.suppress(UntilWindowCloses()), windowed=True)
     sut.send("a", "x", 1)
     assert sut.send("b", "y", 10) == ["a@0-10=X at 1"]
+
+
+def test_of_several_windows_above_the_one_that_stays_open_longest_counts() -> None:
+    def node(*parents: GraphNode, closes: int | None = None) -> GraphNode:
+        return GraphNode("n", lambda _topology, _parents: None, closes_after=closes, parents=list(parents))
+
+    top = node(node(), closes=99)  # hidden behind the windows below it
+    assert closes_after(node(node(top, closes=3), node(node(top, closes=7)), node())) == 7
+    assert closes_after(node(node())) is None
 
 
 def test_what_waits_is_logged_and_comes_back_after_a_restart() -> None:

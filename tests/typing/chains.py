@@ -9,6 +9,7 @@ from app.streams import (
     Emit,
     GlobalTable,
     GroupedStream,
+    GroupedTable,
     Hopping,
     JoinWindows,
     Materialized,
@@ -63,6 +64,10 @@ assert_type(words.windowed_by(Sessions(5)), SessionWindowedStream[str, str])
 assert_type(words.windowed_by(Tumbling(5)).count().suppress(UntilWindowCloses()), Table[Windowed[str], int])
 assert_type(words.windowed_by(Tumbling(5)).count().to_stream(lambda window, _n: window.key), Stream[str, int])
 
+by_city = users.group_by(lambda number, city: (city, number), key=utf8, value=int64)
+assert_type(by_city, GroupedTable[str, int])
+assert_type(by_city.count(), Table[str, int])
+
 
 def total(_key: str, word: str, so_far: int) -> int:
     return so_far + len(word)
@@ -70,6 +75,7 @@ def total(_key: str, word: str, so_far: int) -> int:
 
 assert_type(words.cogroup(total), CogroupedStream[str, int])
 assert_type(words.cogroup(total).aggregate(lambda: 0), Table[str, int])
+assert_type(words.cogroup(total).windowed_by(Tumbling(5)).aggregate(lambda: 0), Table[Windowed[str], int])
 
 # joins
 within = JoinWindows.within(5)

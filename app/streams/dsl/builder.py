@@ -140,8 +140,11 @@ class Builder:
     def build(self) -> Topology:
         """The topology, optimized as configured; raises a TopologyError that lists every fault."""
         topology = Topology(self.config)
-        for fault in self.faults + merge_duplicate_sources(self.graph):
+        for fault in self.names.faults + self.faults + merge_duplicate_sources(self.graph):
             topology.fault(fault)
+        if self.config.explicit_names and self.names.implicit:
+            implicit = ", ".join(self.names.implicit)
+            topology.fault(f"these stores and internal topics need names of their own: {implicit}")
         if self.config.optimizes(Optimization.REUSE_SOURCE_TOPICS):
             reuse_source_topics(self.graph, topology)
         optimize(self.graph, self.names, self.config)

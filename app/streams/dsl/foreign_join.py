@@ -12,7 +12,7 @@ from app.streams.dsl.origins import SourceOrigin
 from app.streams.joins.foreign_key import Answer, AnswerAll, Answered, Bytes, Receive, Resolve, Subscribe
 from app.streams.serdes import raw
 from app.streams.serdes.foreign_key import response, subscription
-from app.streams.stores.specs import KeyValueSpec
+from app.streams.stores.specs import KeyValueSpec, LoggedHeaders
 from app.streams.topology.nodes import Operator, SinkNode, SourceNode
 from app.streams.topology.topology import InternalTopic, Topology
 
@@ -125,7 +125,7 @@ class _ForeignJoin:
         self.config = config
         self.names = names
         self.outer = outer
-        pseudo = f"{config.application_id}-{names.registration_topic}"
+        pseudo = config.internal_topic(names.registration_topic)
         keys = serde_or_default(left.key, config.default_key)
         self.bytes = Bytes(
             keys,
@@ -149,7 +149,7 @@ class _ForeignJoin:
             key=raw,
             value=self._subscription,
             timestamped=True,
-            log_headers=True,
+            log_headers=LoggedHeaders.ALL,
             persistent=self.config.persistent_stores,
         )
 

@@ -105,6 +105,7 @@ def repartition_names(names: Names, prefix: str) -> RepartitionNames:
     sink, key_filter, source = names.node("KSTREAM-SINK-"), names.node("KSTREAM-FILTER-"), names.node("KSTREAM-SOURCE-")
     topic = prefix if prefix.endswith(SUFFIX) else prefix + SUFFIX
     if is_generated(prefix):
+        names.implicit.append(topic)
         return RepartitionNames(topic, sink, key_filter, source)
     return RepartitionNames(topic, f"{topic}-sink", f"{topic}-filter", f"{topic}-source")
 

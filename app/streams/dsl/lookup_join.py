@@ -36,6 +36,8 @@ def join_table(
     value = joined.value or left.value
     view = table.origin.view()
     buffer = None if joined.grace is None else f"{name}-Buffer"
+    if buffer is not None and joined.name is None:
+        builder.names.implicit.append(buffer)
     operator = LookupJoin(view, joiner_of(joiner), outer, buffer=buffer)
 
     def write(topology: Topology, parents: tuple[str, ...]) -> None:

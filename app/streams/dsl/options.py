@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from app.streams.stores.specs import KeyValueSpec, StoreSpec, VersionedSpec
+from app.streams.stores.specs import KeyValueSpec, LoggedHeaders, StoreSpec, VersionedSpec
 
 if TYPE_CHECKING:
     from app.streams.config import StreamsConfig
@@ -101,11 +101,18 @@ class Keeping:
         }
         if given.versioned is not None:
             return VersionedSpec(history=given.versioned, **common)
-        return KeyValueSpec(timestamped=True, caching=given.caching and config.cache_bytes > 0, **common)
+        caching = given.caching and config.cache_bytes > 0
+        headers = logged_headers(config, persistent=common["persistent"])
+        return KeyValueSpec(timestamped=True, caching=caching, log_headers=headers, **common)
 
 
 def persistent(given: Materialized[Any, Any], config: StreamsConfig) -> bool:
     return config.persistent_stores if given.persistent is None else given.persistent
+
+
+def logged_headers(config: StreamsConfig, *, persistent: bool) -> LoggedHeaders:
+    """What changelogs of the DSL's tables hold of headers (I10). Java's stores in memory have no such format."""
+    return LoggedHeaders.DELETIONS if config.headers_in_stores and persistent else LoggedHeaders.NONE
 
 
 def serde_or_default(serde: Serde[Any] | None, default: Serde[Any] | None) -> Any:

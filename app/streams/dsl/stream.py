@@ -245,7 +245,7 @@ class Stream(StreamJoins[K, V]):
     ) -> Stream[Any, Any]:
         """Any processor; it may change keys, so the next step that needs them repartitions (B15)."""
         node = self._processor("KSTREAM-PROCESSOR-", name, supplier, Process(supplier), stores)
-        node.key_changing = True
+        node.key_changing = self.builder.config.processors_change_values
         return Stream(self.builder, node, sources=self.sources, rekeyed=True)
 
     def process_values(
@@ -294,14 +294,17 @@ class Stream(StreamJoins[K, V]):
         self, prefix: str, name: str | None, supplier: Any, operator: Operator, stores: tuple[str, ...]
     ) -> GraphNode:
         # Unlike elsewhere a given name burns no index here (reference 2.1).
-        node_name = name if name is not None else self.builder.names.node(prefix)
+        names = self.builder.names
+        node_name = names.given(name) if name is not None else names.node(prefix)
 
         def write(topology: Topology, parents: tuple[str, ...]) -> None:
             topology.add_operator(node_name, operator, parents, stores)
             for spec in provided_stores(supplier):
                 topology.add_store(spec, node_name)
 
-        return self.builder.graph.add(GraphNode(node_name, write, value_changing=True), self.node)
+        # By default Java does not say so, and may merge repartition topics from below the processor to above it (B17).
+        changing = self.builder.config.processors_change_values
+        return self.builder.graph.add(GraphNode(node_name, write, value_changing=changing), self.node)
 
 
 def _writes(name: str, operator: Operator) -> Write:

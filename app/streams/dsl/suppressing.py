@@ -76,7 +76,8 @@ class TableSuppression(Generic[K, V]):
     def suppress(self, until: UntilWindowCloses | UntilTimeLimit, *, name: str | None = None) -> Table[K, V]:
         """Hold updates back; only records that arrive here let time go on (G7)."""
         names = self.builder.names
-        node_name = name if name is not None else names.node("KTABLE-SUPPRESS-")  # a given name burns no index here
+        # A given name burns no index here.
+        node_name = names.given(name) if name is not None else names.node("KTABLE-SUPPRESS-")
         store = f"{name}-store" if name is not None else names.store("KTABLE-SUPPRESS-")
         if self.versioned:
             self.builder.faults.append(f"{node_name} cannot hold back a versioned table")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from app.streams.dsl.graph import GraphNode
-from app.streams.dsl.options import Keeping, Materialized, persistent
+from app.streams.dsl.options import Keeping, Materialized, logged_headers, persistent
 from app.streams.dsl.origins import StoredOrigin
 from app.streams.model import Windowed
 from app.streams.serdes import int64, session_windowed, windowed
@@ -163,6 +163,7 @@ def window_store(keeping: Keeping, windows: Windows, emit: Emit, config: Streams
         "log_config": given.log_config,
         "retention": given.retention if given.retention is not None else windows.least_retention,
         "time_ordered": final,
+        "log_headers": logged_headers(config, persistent=persistent(given, config)),
     }
     if isinstance(windows, Sessions):
         return SessionSpec(**common)

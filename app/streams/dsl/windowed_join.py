@@ -12,7 +12,7 @@ from app.streams.dsl.options import StreamJoined, joiner_of, known_serde, serde_
 from app.streams.joins.self_join import SelfJoin
 from app.streams.joins.stream_stream import JoinSide, KeepForJoin
 from app.streams.operators.stateless import PassThrough
-from app.streams.stores.specs import OuterJoinSpec, StoreSpec, WindowSpec
+from app.streams.stores.specs import LoggedHeaders, OuterJoinSpec, StoreSpec, WindowSpec
 from app.streams.topology.topology import Topology
 from app.streams.windows.definitions import JoinWindows
 
@@ -118,16 +118,21 @@ def _names(names: Names, kind: JoinKind, joined: StreamJoined[Any, Any, Any]) ->
     left = ("KSTREAM-OUTERTHIS-" if kind.keeps_right else "KSTREAM-JOINTHIS-") + number
     right = names.node("KSTREAM-OUTEROTHER-" if kind.keeps_left else "KSTREAM-JOINOTHER-")
     shared = _suffixed(joined.store_name, "-outer-shared-join" if kind.keeps_right else "-left-shared-join")
+    # Naming the join does not name its stores.
+    left_store = (_suffixed(joined.store_name, this) or left) + "-store"
+    right_store = (_suffixed(joined.store_name, other) or right) + "-store"
+    waiting = (shared or f"KSTREAM-OUTERSHARED-{number}") + "-store" if kind.keeps_left else None
+    if joined.store_name is None:
+        names.implicit += [store for store in (left_store, right_store, waiting) if store is not None]
     return JoinNames(
         left_window,
         right_window,
         _suffixed(joined.name, this) or left,
         _suffixed(joined.name, other) or right,
         names.node("KSTREAM-MERGE-", _suffixed(joined.name, "-merge")),
-        # Naming the join does not name its stores.
-        (_suffixed(joined.store_name, this) or left) + "-store",
-        (_suffixed(joined.store_name, other) or right) + "-store",
-        (shared or f"KSTREAM-OUTERSHARED-{number}") + "-store" if kind.keeps_left else None,
+        left_store,
+        right_store,
+        waiting,
     )
 
 
@@ -190,9 +195,9 @@ def _window_spec(
         retention=size + windows.grace,
         size=size,
         retain_duplicates=True,
-        # What shows of Java's stores: the one in memory gives timestamps, the persistent one does not.
-        timestamped=not persistent,
-        log_headers=True,
+        # As Java shows them.
+        timestamped=config.headers_in_stores,
+        log_headers=LoggedHeaders.ALL,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from app.streams import hashing
 from app.streams.context import Context
 from app.streams.errors import StreamsError
-from app.streams.hashing import partition_for
 from app.streams.model import Forward, RecordMetadata, row
 from app.streams.serdes import Serde, SessionWindowedSerde, WindowedSerde
 from app.streams.topology.nodes import Partitioner, SinkNode
@@ -109,14 +109,15 @@ def _inner(serde: Serde[Any]) -> Serde[Any] | None:
 
 def _by_inner_key(inner: Serde[Any]) -> Partitioner:
     """Windowed keys are partitioned by the key inside, so all windows of a key share a partition."""
-    bound: dict[str, Callable[[Any], bytes]] = {}
+    bound: dict[tuple[str, int], tuple[Callable[[Any], bytes], hashing.Partitioner]] = {}
 
     def partition(topic: str, key: Any, _value: Any, count: int) -> tuple[int, ...] | None:
         if key is None:
             return None
-        serialize = bound.get(topic)
-        if serialize is None:
-            serialize = bound[topic] = inner.serializer(topic)
-        return (partition_for(serialize(key.key), count),)
+        found = bound.get((topic, count))
+        if found is None:
+            found = bound[topic, count] = inner.serializer(topic), hashing.Partitioner(count)
+        serialize, partitions = found
+        return (partitions[serialize(key[0])],)
 
     return partition

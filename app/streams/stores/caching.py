@@ -293,7 +293,17 @@ class CachingSessionStore(SessionStore[K, V]):
 
     def on_flush(self, listener: Forward, send_old: bool) -> None:
         """Forward (new, old, is latest) of each session that goes on; old only if `send_old`."""
-        self._front.on_flush(listener, send_old)
+        self._front.on_flush(self._without_headers(listener) if self._log_deletions else listener, send_old)
+
+    def _without_headers(self, listener: Forward) -> Forward:
+        """Where sessions are stored with headers, Java forwards those of the session, which has none (I10)."""
+        ctx = self._ctx
+
+        def forward(key: Any, change: Any) -> None:
+            ctx.headers = ()
+            listener(key, change)
+
+        return forward
 
     def flush(self) -> None:
         self._front.cache.flush()

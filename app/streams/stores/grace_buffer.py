@@ -120,6 +120,11 @@ class GraceBuffer:
         writes = [(key, value) for key, value, _, _ in rows if key is not None]
         for key, _ in writes:
             self.stream_time = max(self.stream_time, _HEAD.unpack_from(key)[1])
+        if self._stage.base.marks().position is not None:
+            # They were committed but not applied when the task died: a number given twice would overwrite a row.
+            # Restored from nothing, the buffer begins at 0 as Java's does.
+            for key, _ in writes:
+                self._sequence = max(self._sequence, _SEQUENCE.unpack_from(key, len(key) - _SEQUENCE.size)[0])
         self._stage.restored(writes, Marks(None, self.stream_time, self._sequence), position)
 
     def statistics(self) -> StoreStatistics:

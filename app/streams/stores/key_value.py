@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from app.streams.model import Headers, Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Overlay, Readable
-from app.streams.stores.specs import KeyValueSpec, LruSpec
+from app.streams.stores.specs import KeyValueSpec, LoggedHeaders, LruSpec
 from app.streams.stores.stage import Stage
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
@@ -100,7 +100,17 @@ def after_prefix(prefix: bytes) -> bytes | None:
 class _KeyValueRows(KeyValueView[K, Stored]):
     """Commit and restore, the same for both kinds."""
 
-    __slots__ = ("_changelog", "_ctx", "_headers", "_log_headers", "_overlay", "_serialize", "_stage", "spec")
+    __slots__ = (
+        "_changelog",
+        "_ctx",
+        "_headers",
+        "_log_all_headers",
+        "_log_headers",
+        "_overlay",
+        "_serialize",
+        "_stage",
+        "spec",
+    )
 
     kind = "key-value"
     # Whether a record cache holds writes back and forwards them later.
@@ -113,7 +123,9 @@ class _KeyValueRows(KeyValueView[K, Stored]):
         self._serialize: Callable[[Any], bytes] = spec.value.serializer(home.subject)
         self._stage = Stage(home, _decoder(spec.value.deserializer(home.subject), timestamped))
         self._overlay = self._stage.overlay
-        self._log_headers = isinstance(spec, KeyValueSpec) and spec.log_headers
+        logged = spec.log_headers if isinstance(spec, KeyValueSpec) else LoggedHeaders.NONE
+        self._log_headers = logged is not LoggedHeaders.NONE
+        self._log_all_headers = logged is LoggedHeaders.ALL
         # Of the changes since the last seal, by row, where there are any to be logged.
         self._headers: dict[bytes, Headers] = {}
         super().__init__(
@@ -196,7 +208,7 @@ class _KeyValueRows(KeyValueView[K, Stored]):
             layer.index(row)
         entries[row] = (value, timestamp)
         if self._log_headers:
-            self._headers[row] = self._ctx.headers
+            self._headers[row] = self._ctx.headers if value is None or self._log_all_headers else ()
         if self._changelog.at_once:
             data = None if value is None else self._serialize(value)
             self._changelog.send(row, data, timestamp, self._headers.get(row, ()))

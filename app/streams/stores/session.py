@@ -15,7 +15,7 @@ from app.streams.model import Row, Windowed
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
 from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
-from app.streams.stores.specs import SessionSpec
+from app.streams.stores.specs import LoggedHeaders, SessionSpec
 from app.streams.stores.stage import Stage, Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
 from app.streams.stores.window import Clock
@@ -223,9 +223,9 @@ def _indexed_row(segment: bytes, found: bytes, persistent: bool) -> bytes:
 
 
 class SessionStore(SessionView[K, V]):
-    """An entry is (value, timestamp)."""
+    """An entry is (value, timestamp, headers in the changelog)."""
 
-    __slots__ = ("_changelog", "_ctx", "_overlay", "_serialize", "_stage", "spec")
+    __slots__ = ("_changelog", "_ctx", "_log_deletions", "_overlay", "_serialize", "_stage", "spec")
 
     kind = "session"
     # Whether a record cache holds writes back and forwards them later.
@@ -237,8 +237,9 @@ class SessionStore(SessionView[K, V]):
         self._changelog = Changelog(home)
         self._serialize: Callable[[Any], bytes] = spec.value.serializer(home.subject)
         deserialize = spec.value.deserializer(home.subject)
-        self._stage = Stage(home, lambda data: (deserialize(data), -1), SUFFIX)
+        self._stage = Stage(home, lambda data: (deserialize(data), -1, ()), SUFFIX)
         self._overlay = self._stage.overlay
+        self._log_deletions = spec.log_headers is not LoggedHeaders.NONE
         clock = Clock(spec.retention, home.base)
         super().__init__(
             spec, self._overlay, clock, spec.key.serializer(home.subject), spec.key.deserializer(home.subject)
@@ -290,7 +291,7 @@ class SessionStore(SessionView[K, V]):
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
         refused = False
-        for row, (value, timestamp) in sealed.entries.items():
+        for row, (value, timestamp, headers) in sealed.entries.items():
             live = is_live(row)
             if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
                 # An index row: there or not, nothing in it.
@@ -299,7 +300,7 @@ class SessionStore(SessionView[K, V]):
                 continue
             data = None if value is None else serialize(value)
             if log:
-                rows.append(change(row[PREFIX:], data, timestamp))
+                rows.append(change(row[PREFIX:], data, timestamp, headers))
             refused = refused or row[0] >= 0x80
             if live:
                 writes.append((row, data))
@@ -343,14 +344,15 @@ class SessionStore(SessionView[K, V]):
 
     def _write(self, segment: bytes | None, logged: bytes, value: V | None) -> None:
         """A row with no segment is logged, as Java does, and nowhere to be found."""
-        entry = (value, self._ctx.timestamp)
+        headers = self._ctx.headers if value is None and self._log_deletions else ()
+        entry = (value, self._ctx.timestamp, headers)
         row = (NO_SEGMENT if segment is None else segment) + logged
         self._overlay.put(row, entry)
         if segment is not None and self.spec.time_ordered:
             self._overlay.put(_index_row(row, self.spec.persistent), entry)
         if self._changelog.at_once:
             data = None if value is None else self._serialize(value)
-            self._changelog.send(logged, data, self._ctx.timestamp)
+            self._changelog.send(logged, data, self._ctx.timestamp, headers)
 
     def _marks(self) -> Marks:
         return Marks(None, self._clock.stream_time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -13,6 +14,16 @@ LARGEST_LONG = 2**63 - 1
 DAY = 86_400_000
 
 COMPACT = {"cleanup.policy": "compact"}
+
+
+class LoggedHeaders(Enum):
+    """Which changelog rows carry the headers of the record that made them (§2.5, I10)."""
+
+    NONE = "none"
+    # What Java's `dsl.store.format=headers` comes to: the DSL puts values without headers, and only a deletion, which
+    # has no value, takes those of the record.
+    DELETIONS = "deletions"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +56,7 @@ class KeyValueSpec(StoreSpec):
     reads_source_topic: ClassVar[bool] = True
 
     timestamped: bool = False
-    log_headers: bool = False  # foreign-key subscriptions: changelog rows carry the headers of the record
+    log_headers: LoggedHeaders = LoggedHeaders.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +77,7 @@ class WindowSpec(StoreSpec):
     retain_duplicates: bool = False
     timestamped: bool = False
     time_ordered: bool = False  # emit on window close scans it by time (D14)
-    log_headers: bool = False  # joins: changelog rows carry the headers of the record
+    log_headers: LoggedHeaders = LoggedHeaders.NONE
 
     def changelog_config(self, additional_retention: int = DAY) -> dict[str, str]:
         # Every put of a join store has a key of its own, so compaction would never drop one.
@@ -82,6 +93,7 @@ class SessionSpec(StoreSpec):
 
     retention: int
     time_ordered: bool = False  # emit on window close scans it by time (D14)
+    log_headers: LoggedHeaders = LoggedHeaders.NONE
 
     def changelog_config(self, additional_retention: int = DAY) -> dict[str, str]:
         return {

@@ -23,7 +23,7 @@ from app.streams.stores.segments import (
     highest_row,
     time_index,
 )
-from app.streams.stores.specs import WindowSpec
+from app.streams.stores.specs import LoggedHeaders, WindowSpec
 from app.streams.stores.stage import Stage, Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
 
@@ -98,7 +98,8 @@ class WindowView(Generic[K, V]):
             return []
         lo = START_SEQUENCE.pack(time_from, 0)
         hi = _ABOVE_ALL if time_to >= LARGEST_LONG else START_SEQUENCE.pack(time_to + 1, 0)
-        group, found = self._rows.group, []
+        group = self._rows.group
+        found: list[tuple[bytes, Entry]] = []
         for segment in self._segments(time_from, time_to):
             found += group(segment + key, lo, hi)
         unpack = _TIMESTAMP.unpack_from
@@ -220,7 +221,18 @@ def by_start(row: tuple[bytes, Entry]) -> tuple[bytes, bytes]:
 class WindowStore(WindowView[K, V]):
     """An entry is (value, timestamp, sequence and headers in the changelog)."""
 
-    __slots__ = ("_changelog", "_ctx", "_log_sequence", "_overlay", "_row_sequence", "_serialize", "_stage", "spec")
+    __slots__ = (
+        "_changelog",
+        "_ctx",
+        "_log_deletions",
+        "_log_sequence",
+        "_log_values",
+        "_overlay",
+        "_row_sequence",
+        "_serialize",
+        "_stage",
+        "spec",
+    )
 
     kind = "window"
     # Whether a record cache holds writes back and forwards them later.
@@ -236,6 +248,9 @@ class WindowStore(WindowView[K, V]):
         marks = home.base.marks()
         self._row_sequence = marks.row_sequence
         self._log_sequence = marks.log_sequence
+        # Whether their changelog rows carry headers.
+        self._log_values = spec.log_headers is LoggedHeaders.ALL
+        self._log_deletions = spec.log_headers is not LoggedHeaders.NONE
         clock = Clock(spec.retention, home.base)
         super().__init__(
             spec, self._overlay, clock, spec.key.serializer(home.subject), spec.key.deserializer(home.subject)
@@ -262,7 +277,7 @@ class WindowStore(WindowView[K, V]):
         duplicates = self.spec.retain_duplicates
         if duplicates:
             self._log_sequence = (self._log_sequence + 1) & _LARGEST_INT
-        headers = self._ctx.headers if self.spec.log_headers else ()
+        headers = self._ctx.headers if (self._log_deletions if value is None else self._log_values) else ()
         entry = (value, timestamp, self._log_sequence, headers)
         segment = None
         # Java's persistent store does not even look at a deletion here: its stream time stays.
@@ -349,7 +364,7 @@ class WindowStore(WindowView[K, V]):
 
     def _catching_up(self, records: list[Restored]) -> list[Restored]:
         """Rows that were committed but not applied when the task died come in as if they were put now, and numbers go
-        on behind them: one given twice would overwrite a row. Restored from nothing, the store begins at 0 as Java's."""
+        on behind them: one given twice would overwrite a row. Restored from nothing, it begins at 0 as in Java."""
         if records:
             self._log_sequence = int.from_bytes((records[-1][0] or b"")[-4:], "big")
         return [record for record in records if record[1] is not None]

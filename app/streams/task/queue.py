@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.streams.config import Extractor, record_time
@@ -27,6 +28,10 @@ class Head(NamedTuple):
     headers: Headers
     raw_key: bytes | None
     raw_value: bytes | None
+
+
+# Head(...) runs a Python-level __new__; this takes the tuple as it is.
+_head: Callable[[tuple[Any, ...]], Head] = partial(tuple.__new__, Head)
 
 
 class PartitionQueue:
@@ -117,11 +122,12 @@ class PartitionQueue:
             except Exception as cause:  # noqa: BLE001  # any serde; the handler judges
                 self._failures.undecodable(topic, self, inbound, cause)
                 continue
-            timestamp = self.timestamp_of(topic, inbound, key, value)
-            if timestamp < 0:
-                ctx.dropped()
-                continue
-            self.head = Head(timestamp, topic, offset, key, value, headers, raw_key, raw_value)
+            if self.extractor is not None or timestamp < 0:
+                timestamp = self.timestamp_of(topic, inbound, key, value)
+                if timestamp < 0:
+                    ctx.dropped()
+                    continue
+            self.head = _head((timestamp, topic, offset, key, value, headers, raw_key, raw_value))
         return self.head is not None
 
     def timestamp_of(self, topic: str, inbound: Inbound, key: Any, value: Any) -> int:

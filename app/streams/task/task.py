@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from app.streams.context import Context
@@ -272,8 +273,10 @@ class Task:
         queue.head = None
         ctx = self.ctx
         timestamp = head.timestamp
-        queue.time = max(queue.time, timestamp)
-        ctx.stream_time = max(ctx.stream_time, timestamp)
+        if timestamp > queue.time:
+            queue.time = timestamp
+            if timestamp > ctx.stream_time:
+                ctx.stream_time = timestamp
         ctx.topic, ctx.partition, ctx.offset = head.topic, queue.partition, head.offset
         ctx.timestamp, ctx.headers = timestamp, head.headers
         ctx.raw_key, ctx.raw_value = head.raw_key, head.raw_value
@@ -362,8 +365,4 @@ class Task:
         return rows
 
 
-def _head_time(queue: PartitionQueue) -> int:
-    head = queue.head
-    if head is None:
-        raise AssertionError(f"{queue.topic} has no head")
-    return head.timestamp
+_head_time = attrgetter("head.timestamp")

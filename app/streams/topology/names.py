@@ -6,15 +6,20 @@ import re
 
 LEGAL = re.compile(r"[a-zA-Z0-9._-]+")
 GENERATED = re.compile(r"KSTREAM.*-[0-9]{10}")
-GENERATED_PART = re.compile(r"(KSTREAM|KTABLE)-[A-Z-]+-[0-9]{10}|STATE-STORE-[0-9]{10}")
 LONGEST = 249
 
 
 class Names:
-    """Hands out names; an index is burnt by every call, named or not."""
+    """Hands out names; an index is burnt by every call, named or not.
+
+    faults: why Kafka would refuse names that were given. implicit: names of stores and internal topics that nobody
+    gave; one more operator above would change them (J3).
+    """
 
     def __init__(self) -> None:
         self._next = 0
+        self.faults: list[str] = []
+        self.implicit: list[str] = []
 
     def take(self) -> str:
         """The next index, as ten digits."""
@@ -25,21 +30,27 @@ class Names:
     def node(self, prefix: str, given: str | None = None) -> str:
         """`given`, or the prefix with the next index. A given name burns the index too."""
         index = self.take()
-        return given if given is not None else prefix + index
+        return self.given(given) if given is not None else prefix + index
+
+    def given(self, name: str) -> str:
+        """A node's name from the user, checked (J2)."""
+        fault = name_fault("node", name)
+        if fault is not None:
+            self.faults.append(fault)
+        return name
 
     def store(self, prefix: str, given: str | None = None) -> str:
         """The name of a store; with a given name no index is burnt, unlike for nodes."""
-        return given if given is not None else f"{prefix}STATE-STORE-{self.take()}"
+        if given is not None:
+            return given
+        name = f"{prefix}STATE-STORE-{self.take()}"
+        self.implicit.append(name)
+        return name
 
 
 def is_generated(name: str) -> bool:
     """Whether a repartition prefix looks generated, so that its three nodes get generated names as well."""
     return GENERATED.fullmatch(name) is not None
-
-
-def has_generated_part(name: str) -> bool:
-    """Whether a store or internal topic would be renamed by one more operator above it (J3)."""
-    return GENERATED_PART.search(name) is not None
 
 
 def name_fault(kind: str, name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.streams.errors import TopologyError
@@ -109,18 +109,25 @@ def _source_partitions(topology: Topology, partitions: Mapping[str, int]) -> tup
         if declared.partitions is not None:
             counts[topology.topic_name(topic)] = declared.partitions
             del open_topics[topic]
-    moved = True
-    while open_topics and moved and not faults:
-        moved = False
-        for topic in list(open_topics):
-            writers = [part for part in parts if any(sink.topic == topic for sink in part.sinks(topology))]
-            upstream = [name for part in writers for name in source_topics(topology, part, counts)]
-            if all(name in counts for name in upstream):
-                counts[topology.topic_name(topic)] = max((counts[name] for name in upstream), default=1)
-                del open_topics[topic]
-                moved = True
+    upstream = {topic: _upstream(topology, parts, topic, counts) for topic in open_topics}
+    while open_topics and not faults:
+        # Best is a topic whose upstream is all known. In the circle of a foreign-key join, what is known must do.
+        known = [topic for topic in open_topics if all(name in counts for name in upstream[topic])]
+        known = known or [topic for topic in open_topics if any(name in counts for name in upstream[topic])][:1]
+        if not known:
+            break
+        for topic in known:
+            found = [counts[name] for name in upstream[topic] if name in counts]
+            counts[topology.topic_name(topic)] = max(found, default=1)
+            del open_topics[topic]
     faults += [f"the partition count of {topic} depends on itself" for topic in open_topics if not faults]
     return counts, faults
+
+
+def _upstream(topology: Topology, parts: Sequence[Subtopology], topic: str, known: Mapping[str, int]) -> list[str]:
+    """The topics read by the sub-topologies that write to an internal topic."""
+    writers = [part for part in parts if any(sink.topic == topic for sink in part.sinks(topology))]
+    return [name for part in writers for name in source_topics(topology, part, known)]
 
 
 def _fit_copartitioned(topology: Topology, counts: dict[str, int]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.streams.config import Extractor, StreamsConfig
 from app.streams.errors import TopologyError
 from app.streams.stores.specs import StoreSpec
-from app.streams.topology.names import has_generated_part, name_fault
+from app.streams.topology.names import name_fault
 from app.streams.topology.nodes import (
     Node,
     Operator,
@@ -188,23 +188,19 @@ class Topology:
         if not any(isinstance(node, SourceNode) for node in self.nodes.values()):
             faults.append("the topology reads no topic")
         faults += self._missing_serdes()
-        if self.config.explicit_names:
-            named = [name for name in [*self.stores, *self.internal] if has_generated_part(name)]
-            if named:
-                faults.append("these stores and internal topics need names of their own: " + ", ".join(named))
         if faults:
             raise TopologyError(faults)
         return self
 
     def topic_name(self, topic: str) -> str:
-        """The topic's name on the broker: internal ones get the application id in front."""
-        return f"{self.config.application_id}-{topic}" if topic in self.internal else topic
+        """The topic's name on the broker: internal ones get a prefix."""
+        return self.config.internal_topic(topic) if topic in self.internal else topic
 
     def changelog(self, store: str) -> str:
         """The topic a store is restored from; also what its serializers are told."""
         if store in self.restored_from:
             return self.restored_from[store]
-        return f"{self.config.application_id}-{store}-changelog"
+        return self.config.internal_topic(f"{store}-changelog")
 
     def children(self) -> dict[str, list[str]]:
         """Each node's children, in the order they were added."""

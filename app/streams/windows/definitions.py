@@ -110,7 +110,7 @@ class Sessions:
     grace: int = 0
 
     def __post_init__(self) -> None:
-        _positive("the gap of sessions", self.gap)
+        _not_negative("the gap of sessions", self.gap)
         _not_negative("grace", self.grace)
 
     @property

@@ -37,6 +37,8 @@ class SlidingAggregate:
     def compile(self, runtime: Runtime, forward: Forward) -> Forward:
         ctx, dropped = runtime.ctx, runtime.ctx.dropped
         difference, grace = self.windows.difference, self.windows.grace
+        if difference == 0:
+            return _refusing(dropped)
         store = runtime.store(self.store)
         key_bytes, fetch_row = store.key_bytes, store.fetch_row
         rows = _Windows(ctx, store, self.windows, self.fold, self._updates(runtime, forward))
@@ -84,6 +86,18 @@ class SlidingAggregate:
             ctx.timestamp = kept
 
         return hand_on
+
+
+def _refusing(dropped: Callable[[], None]) -> Forward:
+    """A difference of 0 can be configured, as in Java, and fails as it does there: no window ends where it begins."""
+
+    def step(key: Any, value: Any) -> None:
+        if key is None or value is None:
+            dropped()
+            return
+        raise ValueError("sliding windows need a difference of at least 1 ms to hold a record")
+
+    return step
 
 
 class _Record(NamedTuple):

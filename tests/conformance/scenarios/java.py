@@ -54,7 +54,8 @@ class Oracle:
             traced = None if os.environ.get("ORACLE_TRACE") else subprocess.PIPE
             command = [self.java, f"-Djava.io.tmpdir={directory}", *arguments, *paths]
             done = subprocess.run(command, stderr=traced, check=False)
-            if done.returncode not in (0, 1):  # 1: a scenario could not be answered, which its document shows
+            # 1 alone says that a scenario could not be answered, which its document shows
+            if done.returncode not in (0, 1) or not all(Path(answered, f"{name}.json").exists() for name in documents):
                 raise OracleError(f"the oracle ended with {done.returncode}: {(done.stderr or b'').decode()[-2000:]}")
             return {name: json.loads(Path(answered, f"{name}.json").read_text("utf-8")) for name in documents}
 

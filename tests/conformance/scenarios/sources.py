@@ -154,7 +154,7 @@ def refused() -> Iterator[Json]:
     t = Steps()
     t.emit(t.table("in"))
     t.emit(t.table("in"), "out2")
-    yield scenario("table-twice", "B1 E1", "refused: two tables of one topic", t, feed("in", ("k", "v", 1)))
+    yield scenario("table-twice", "B1 E1", "refused: two tables of one topic", t, [])
     t = Steps()
     t.to(t.stream("in"), "one")
     t("global_table", topic="in", key="string", value="string")

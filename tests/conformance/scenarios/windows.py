@@ -168,7 +168,6 @@ def arguments() -> Iterator[Json]:
         "advance-negative": {"type": "hopping", "size": 10, "advance": -1},
         "difference-negative": {"type": "sliding", "difference": -1},
         "sliding-grace-negative": {"type": "sliding", "difference": 1, "grace": -1},
-        "gap-zero": {"type": "session", "gap": 0},
         "gap-negative": {"type": "session", "gap": -1},
         "session-grace-negative": {"type": "session", "gap": 1, "grace": -1},
         "start-negative": {"type": "unlimited", "start": -1},
@@ -184,6 +183,11 @@ def arguments() -> Iterator[Json]:
         t = Steps()
         t.label(t("count", t("windowed_by", t("group_by_key", t.stream("in")), window=window)), value="long")
         yield scenario(f"window-{name}", "D1", "the smallest window; an advance of the whole size", t, TIME_ROWS)
+    t = Steps()
+    w = t("windowed_by", t("group_by_key", t.stream("in")), window={"type": "session", "gap": 0, "grace": 8})
+    t.label(t("reduce", w, reducer="concat"))
+    rows = [row | {"ts": row["ts"] // 4} for row in SESSION_ROWS]
+    yield scenario("window-gap-zero", "D4 D5", "sessions of one instant", t, rows)
     t = Steps()
     w = t("windowed_by", t("group_by_key", t.stream("in")), window={"type": "sliding", "difference": 0, "grace": 5})
     t.label(t("reduce", w, reducer="concat"))

@@ -183,7 +183,7 @@ def _self_joined(recipe: Recipe, _builder: Builder, stream: Texts) -> Texts:
 
 
 class Dedup:
-    """Forwards what differs from the last value of its key, and every 10 ms of stream time how many there were."""
+    """Forwards what differs from the last value of its key, with all rows there are: a scan sees every layer."""
 
     @staticmethod
     def stores() -> list[KeyValueSpec]:
@@ -192,23 +192,34 @@ class Dedup:
     def init(self, context: ProcessorContext) -> None:
         self.context = context
         self.seen = context.store("seen")
-        context.schedule(10, Clock.STREAM_TIME, self.tick)
 
     def process(self, record: Record[str | None, str | None]) -> None:
         if record.key is not None and self.seen.get(record.key) != record.value:
             self.seen.put(record.key, record.value)
-            self.context.forward(record)
+            rows = ",".join(f"{key}={value}" for key, value in self.seen.all())
+            self.context.forward(record.with_value(rows))
+
+
+class Tick:
+    """Tells every 10 ms of stream time how many records came since; a restart begins the grid anew, as in Java."""
+
+    def init(self, context: ProcessorContext) -> None:
+        self.context = context
+        self.count = 0
+        context.schedule(10, Clock.STREAM_TIME, self.tick)
+
+    def process(self, _record: Record[str | None, str | None]) -> None:
+        self.count += 1
 
     def tick(self, time: int) -> None:
-        # Reads a range: rows in the open layer, the sealed one and the base.
-        rows = ",".join(f"{key}={value}" for key, value in self.seen.all())
-        self.context.forward(Record("tick", rows, time))
+        self.context.forward(Record("tick", str(self.count), time))
 
 
 CORES: Final[dict[str, Callable[[Recipe, Builder, Texts], Texts]]] = {
     "stateless": lambda _recipe, _builder, stream: stream,
     "merge": lambda _recipe, builder, stream: stream.merge(builder.stream("b", key=utf8, value=utf8)),
     "dedup": lambda _recipe, _builder, stream: stream.process(Dedup),
+    "tick": lambda _recipe, _builder, stream: stream.process(Tick),
     "count": lambda _recipe, _builder, stream: _text(_grouped(stream).count(Materialized("kept", key=utf8))),
     "aggregate": lambda _recipe, _builder, stream: _text(_grouped(stream).aggregate(str, _fold, _kept("kept"))),
     "cogroup": _cogrouped,
@@ -245,7 +256,6 @@ ALL: Final = CORES | FOREIGN
 # These keep a stream time of their own in memory, as Java's do: after a crash they do not know how late a record is.
 FORGETFUL: Final = frozenset(
     {
-        "dedup",
         "final",
         "held",
         "hopping",

@@ -23,9 +23,9 @@ def test_a_commit_is_a_request_that_the_next_commit_answers() -> None:
     with Driver(topology, commit_every=CommitEvery.NEVER) as driver:
         [task] = driver.tasks
         values = driver.input("in", utf8, utf8)
-        values.send("k", "go on")
-        assert not task.commit_requested
-        values.send("k", "commit")
-        assert task.commit_requested
+        requested = []
+        for value in ("go on", "commit", "go on"):
+            values.send("k", value)
+            requested.append(task.commit_requested)
         driver.commit()
-        assert not task.commit_requested
+        assert [*requested, task.commit_requested] == [False, True, True, False]

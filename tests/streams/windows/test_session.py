@@ -55,3 +55,9 @@ def test_an_aggregate_of_none_deletes_the_session() -> None:
     sut.send("a", 1)
     assert sut.send("!", 1) == ["k@1-1=None at 1"]
     assert sut.send("b", 1) == ["k@1-1=b at 1"]
+
+
+def test_without_a_gap_only_records_of_one_time_share_a_session() -> None:
+    sut = play(Sessions(0, grace=5))
+    assert sut.send_all([("a", 1), ("b", 1)]) == ["k@1-1=a at 1", "k@1-1=ab at 1"]
+    assert sut.send("c", 2) == ["k@2-2=c at 2"]

@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.streams.errors import ProcessingError
 from app.streams.windows.definitions import Sliding
 from tests.streams.windows.playing import LONG_GRACE, Play, play
 
@@ -35,6 +37,12 @@ def test_early_records_share_the_first_window() -> None:
     assert sut.send("c", 1) == ["k@2-12=ab at 6", "k@0-10=abc at 6"]
 
 
+def test_the_first_record_that_is_not_early_takes_the_usual_order() -> None:
+    sut = play(Sliding(DIFFERENCE, grace=50))
+    sut.send_all([("a", 3), ("b", 6)])
+    assert sut.send("c", DIFFERENCE) == ["k@4-14=bc at 10", "k@0-10=abc at 10", "k@7-17=c at 10"]
+
+
 def test_a_record_is_late_once_the_window_that_begins_with_it_is() -> None:
     sut = play(Sliding(DIFFERENCE, grace=5))
     sut.send("a", 45)  # closed is what ends before 40
@@ -50,6 +58,13 @@ def test_null_keys_and_null_values_are_dropped() -> None:
     assert sut.send("a", 20, key=None) == []
     assert sut.send(None, 20) == []
     assert sut.driver.dropped == 2
+
+
+def test_a_difference_of_zero_fails_at_the_first_record_that_is_not_dropped() -> None:
+    sut = play(Sliding(0))
+    sut.send(None, 1)
+    with pytest.raises(ProcessingError, match="at least 1 ms"):
+        sut.send("a", 1)
 
 
 @given(st.lists(st.integers(0, 60), max_size=25))
