@@ -4,9 +4,10 @@ import os
 import signal
 import sys
 
-if __name__ == "__main__":
-    # The service handles its signals once it runs. To be stopped while its modules load is an ordinary end, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if __name__ == "__main__" and not {"check", "config", "health", "topics", "topology"} & set(sys.argv[1:2]):
+    # The service handles its signals once it runs. To be stopped while its modules load is an ordinary end, too. An
+    # exception would not do: raised inside some import it may be swallowed there, and the signal would be lost.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 from collections.abc import Mapping, Sequence
 

@@ -139,7 +139,7 @@ class _AddOffsets(AddOffsetsToTxnHandler):  # type: ignore[misc]
         return backoff and (CONCURRENT_BACKOFF if resp.error_code == ConcurrentTransactions.errno else backoff)
 
 
-class _TxnOffsetCommit(BaseHandler):  # type: ignore[misc]
+class TxnOffsetCommitHandler(BaseHandler):  # type: ignore[misc]
     """TxnOffsetCommit v3: with the group's metadata, by which the coordinator fences (KIP-447)."""
 
     group = ConnectionGroup.COORDINATION
@@ -263,7 +263,7 @@ class TransactionalSender(Sender):  # type: ignore[misc]
 
     async def _do_txn_offset_commit(self, offsets: dict[TopicPartition, OffsetAndMetadata], group_id: str) -> None:
         node = await self._find_coordinator(CoordinationType.GROUP, group_id)
-        await _TxnOffsetCommit(self, offsets).do(node)
+        await TxnOffsetCommitHandler(self, offsets).do(node)
 
     async def _do_txn_commit(self, commit_result: TransactionResult) -> None:
         if commit_result is not TransactionResult.COMMIT:
@@ -286,7 +286,22 @@ class WrappingTransactionManager(TransactionManager):  # type: ignore[misc]
         self._sequence_numbers[tp] = (self._sequence_numbers[tp] + increment) & 0x7FFFFFFF
 
 
-class Kip447Producer(AIOKafkaProducer):  # type: ignore[misc]
+class IdempotentProducer(AIOKafkaProducer):  # type: ignore[misc]
+    """Repeats without doubling, for more than 2^31 records to a partition."""
+
+    def __init__(self, *, transactional_id: str | None = None, transaction_timeout_ms: int = 60_000, **rest: Any):
+        super().__init__(
+            transactional_id=transactional_id,
+            transaction_timeout_ms=transaction_timeout_ms,
+            enable_idempotence=True,
+            acks="all",
+            **rest,
+        )
+        manager = WrappingTransactionManager(transactional_id, transaction_timeout_ms)
+        self._txn_manager = self._message_accumulator._txn_manager = self._sender._txn_manager = manager
+
+
+class Kip447Producer(IdempotentProducer):
     """A transactional producer whose offsets are fenced by the group, one for all partitions of a process."""
 
     def __init__(self, *, transactional_id: str, transaction_timeout_ms: int, retry_backoff_ms: int, **rest: Any):
@@ -296,12 +311,10 @@ class Kip447Producer(AIOKafkaProducer):  # type: ignore[misc]
             retry_backoff_ms=retry_backoff_ms,
             **rest,
         )
-        manager = WrappingTransactionManager(transactional_id, transaction_timeout_ms)
-        self._txn_manager = self._message_accumulator._txn_manager = manager
         self._sender = TransactionalSender(
             self.client,
             acks=-1,
-            txn_manager=manager,
+            txn_manager=self._txn_manager,
             message_accumulator=self._message_accumulator,
             retry_backoff_ms=retry_backoff_ms,
             request_timeout_ms=self._request_timeout_ms,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from app.log import get_logger
+from app.state.aside import ASIDE
 from app.state.faults import StateRefused, unwritable
 from app.state.folders import open_private
 from app.state.metadata import METADATA_FILE
@@ -34,7 +35,8 @@ class Slot:
 
     def tasks(self) -> list[str]:
         """Those that left state here, to be judged when it is opened."""
-        return sorted(each.parent.name for each in self.path.glob(f"*_*/{METADATA_FILE}"))
+        folders = [each.parent.name for each in self.path.glob(f"*/{METADATA_FILE}")]
+        return sorted(name for name in folders if ASIDE not in name)
 
 
 @contextlib.contextmanager

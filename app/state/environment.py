@@ -5,7 +5,7 @@ not the machine (power-off, kernel crash). After those the boot id tells, and th
 The memory map is read-only, so a stray pointer of this process cannot reach the data, and a full disk is an error of a
 write and no SIGBUS.
 
-One thread uses an environment: LMDB binds a write to its thread, and here readers are counted without locks.
+One thread at a time uses an environment: LMDB binds a write to its thread, and nothing here is locked.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Environment:
 
     def __init__(self, path: Path, *, databases: int, map_bytes: int = MAP_BYTES) -> None:
         self.path = path
-        # It lists the readers of a process that is no more; with ours alone there are none yet.
+        # It lists the readers of a process that is no more, and LMDB would follow a link.
         (path / LOCK_FILE).unlink(missing_ok=True)
         try:
             self._lmdb = lmdb.open(

@@ -61,7 +61,8 @@ class _Pace:
 
 class LmdbBase:
     """`app.streams.stores.base.Base`. A scan stays in the state it began in, whatever is applied meanwhile; only a
-    growing map moves it to the newest one, where it goes on behind its last row.
+    growing map moves it to the newest one, where it goes on behind its last row. Pages that a scan can still reach are
+    not used again: one that is kept half-read makes the file grow.
 
     stamp: called with every transaction, to write what belongs to the environment as a whole.
     """

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from app.log import get_logger
 from app.state.aside import set_aside
 from app.state.boot import boot_id
 from app.state.environment import DATA_FILE, MAP_BYTES, Environment, Transaction, sealed
@@ -26,6 +27,8 @@ from app.state.records import RecordDamaged
 from app.streams.stores.opening import key_layout
 from app.streams.stores.specs import StoreSpec
 
+log = get_logger(__name__)
+
 _TAILS: Final = b"tails"
 _NOTES: Final = b"notes"
 _COMMIT: Final = b"commit"
@@ -36,7 +39,7 @@ _SKEW_MS: Final = 5 * 60_000
 @dataclass(frozen=True, slots=True)
 class Limits:
     """digest_bytes: up to here a closed file is read whole, at its end and at its opening (1 GB: about 0.5 s each).
-    check_bytes: up to here a file that was not closed is checked page by page (64 MB: about 1 s)."""
+    check_bytes: up to here a file that was not closed is checked page by page and row by row (64 MB: under 1 s)."""
 
     digest_bytes: int = 1 << 30
     check_bytes: int = 64 << 20
@@ -44,7 +47,7 @@ class Limits:
 
 
 class TaskState:
-    """One process, one thread, one life. aside: where older state went, None if there was none or it is this one."""
+    """One process, one thread at a time, one life. aside: where older state went, if this one is new for it."""
 
     def __init__(
         self, folder: Path, environment: Environment, metadata: Metadata, limits: Limits, clock_ms: Callable[[], int]
@@ -220,7 +223,9 @@ def _check_closed(data: Path, metadata: Metadata) -> None:
     size = data.stat().st_size
     if size != metadata.size:
         raise FileDamaged(f"{DATA_FILE} has {size} bytes, {metadata.size} when it was closed")
-    if metadata.crc is not None and checksum(data) != metadata.crc:
+    if metadata.crc is None:
+        log.info("local state is too large to be read whole at its opening", state=str(data.parent), bytes=size)
+    elif checksum(data) != metadata.crc:
         raise FileDamaged(f"{DATA_FILE} is not what it was when it was closed: its checksum differs")
     read_heads(data)
 
@@ -237,4 +242,5 @@ def _check_killed(data: Path, metadata: Metadata, limits: Limits) -> bool:
     if cut_off or size <= limits.check_bytes or heads.transaction <= metadata.transaction:
         check_structure(data)
         return True
+    log.info("local state was left by a kill and is too large to be checked whole", state=str(data.parent), bytes=size)
     return False

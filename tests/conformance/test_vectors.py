@@ -22,7 +22,7 @@ def scenarios() -> Iterator[Any]:
             yield pytest.param(scenario, id=f"{group['group']}/{scenario['name']}")
 
 
-@pytest.mark.parametrize("scenario", scenarios())
+@pytest.mark.parametrize("scenario", list(scenarios()))
 def test_vector(scenario: dict[str, Any]) -> None:
     check(scenario)
 

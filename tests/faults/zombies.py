@@ -62,8 +62,11 @@ async def zombie_trial(server: str, folder: Path, stop_at: Step, *, fences: bool
         await first.until("the zombie stops", lambda lines: said(lines, "stops"))
         async with copying(folder / "successor", successor) as second:
             # Where nobody fences, the successor waits for offsets that the zombie holds: it has to wake first.
-            awaits = "assigned" if stop_at is Step.OFFSETS_HELD and not fences else "copied"
-            await second.until("the successor has taken over", lambda lines: said(lines, awaits))
+            waits = stop_at is Step.OFFSETS_HELD and not fences
+            left = 0 if waits else RECORDS - copied(first.lines())
+            await second.until(
+                "the successor has taken over", lambda lines: said(lines, "assigned") and copied(lines) >= left
+            )
             os.kill(first.process.pid, signal.SIGCONT)
             await first.until("the zombie's transaction ends", lambda lines: bool(ending(lines)))
             await fill(scene, RECORDS)
@@ -75,6 +78,10 @@ async def zombie_trial(server: str, folder: Path, stop_at: Step, *, fences: bool
 
 def said(lines: Lines, word: str) -> bool:
     return any(word in line for line in lines)
+
+
+def copied(lines: Lines) -> int:
+    return max((line.get("copied", 0) for line in lines), default=0)
 
 
 def ending(lines: Lines) -> str:

@@ -90,12 +90,14 @@ class Scene:
 
     async def committed(self) -> list[bytes]:
         """Values of the sink, as a reader of what was committed sees them; it waits for no open transaction."""
-        reader = AIOKafkaConsumer(**options(self.server), isolation_level="read_committed")
+        # Not by seek_to_beginning(): the reset to the latest offset, begun by assign(), may come to its end after it.
+        reader = AIOKafkaConsumer(
+            **options(self.server), isolation_level="read_committed", auto_offset_reset="earliest", fetch_max_wait_ms=50
+        )
         await reader.start()
         try:
             partitions = [TopicPartition(self.sink, partition) for partition in range(self.partitions)]
             reader.assign(partitions)
-            await reader.seek_to_beginning()
             ends = await reader.end_offsets(partitions)
             values: list[bytes] = []
             deadline = time.monotonic() + 20

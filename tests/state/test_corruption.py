@@ -139,9 +139,18 @@ def _aside(slot: Path) -> bool:
 def test_the_lock_table_is_nobodys_memory(
     seed: int, how: str, left: tuple[Path, Contents], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shutil.copytree(left[0] / how, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "0_1/lock.mdb").write_bytes(random.Random(seed).randbytes(8192))
-    assert not _check(opened(tmp_path), left[1], caplog, b"")
+    slot, other = tmp_path / "slot", tmp_path / "other"
+    shutil.copytree(left[0] / how, slot)
+    table = slot / "0_1/lock.mdb"
+    noise = random.Random(seed).randbytes(8192)
+    if seed % 2:
+        other.write_bytes(noise)
+        table.unlink()
+        table.symlink_to(other)
+    else:
+        table.write_bytes(noise)
+    assert not _check(opened(slot), left[1], caplog, b"")
+    assert not other.exists() or other.read_bytes() == noise
 
 
 @pytest.mark.parametrize("how", ["closed", "killed"])

@@ -9,7 +9,7 @@ import pytest
 
 from app.state import StateRefused, take_slot
 from app.state.records import read_record
-from tests.state.places import KV, opened
+from tests.state.places import opened
 
 HOLDER = """
 import sys
@@ -103,6 +103,7 @@ def test_a_damaged_identity_is_a_new_one(tmp_path: Path, caplog: pytest.LogCaptu
 def test_it_knows_the_tasks_that_left_state(tmp_path: Path) -> None:
     with take_slot(tmp_path, "app") as slot:
         assert slot.tasks() == []
-        with opened(slot.path) as state:
-            state.base(KV)
+        opened(slot.path).close()
+        (slot.path / "0_1.aside-20260101T000000").mkdir()
+        (slot.path / "0_1.aside-20260101T000000/metadata.json").touch()
         assert slot.tasks() == ["0_1"]

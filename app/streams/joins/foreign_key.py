@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from app.streams.hashing import murmur3_128
 from app.streams.model import Change, Forward
@@ -27,6 +28,16 @@ from app.streams.serdes.foreign_key import (
 )
 from app.streams.tables.views import View
 from app.streams.topology.runtime import Runtime
+
+# Longer values than this are hashed anew each time: what is remembered must stay small.
+_REMEMBERED_LENGTH: Final = 1024
+
+_remembered_hash = lru_cache(maxsize=4096)(murmur3_128)
+
+
+def hash_of(value: bytes) -> bytes:
+    """Of a serialized left value: hashed when the row subscribes, and again, mostly the same, with each answer."""
+    return _remembered_hash(value) if len(value) <= _REMEMBERED_LENGTH else murmur3_128(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class Subscribe:
             changed = old_foreign is not None and (
                 new_foreign is None or serialize(new_foreign) != serialize(old_foreign)
             )
-            hashed = None if new is None else murmur3_128(serialize_value(new))
+            hashed = None if new is None else hash_of(serialize_value(new))
             for to_old, instruction in instructions(change, old_foreign, new_foreign, changed):
                 foreign = old_foreign if to_old else new_foreign
                 forward(foreign, Subscription(hashed, instruction, key, ctx.partition))
@@ -211,7 +222,7 @@ class Resolve:
 
         def step(key: Any, response: Response) -> None:
             row = get(key)
-            hashed = None if row is None else murmur3_128(serialize_value(row[0]))
+            hashed = None if row is None else hash_of(serialize_value(row[0]))
             if response.hash != hashed:
                 ctx.dropped()
                 return

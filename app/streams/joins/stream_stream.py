@@ -193,5 +193,8 @@ def _emit_each(
             continue
         oldest = row.timestamp if oldest is None else oldest
         left_open, right_open = left_open or row.is_left, right_open or not row.is_left
+        # Java's store gives the values of one row one by one, so the second of an open row ends the scan.
+        if left_open and right_open and len(row.values) > 1:
+            break
     tracker.oldest = tracker.stream_time if oldest is None else oldest
     return last

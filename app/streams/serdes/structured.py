@@ -14,8 +14,9 @@ from app.streams.serdes.serde import Serde
 
 T = TypeVar("T")
 
-# Plain JSON values deeper than this are refused.
-MAX_DEPTH: Final = 8
+# Plain JSON values up to this depth are checked while they are parsed; deeper ones are walked through afterwards.
+# The type below doubles with each level.
+CHECKED_DEPTH: Final = 8
 
 _LEAVES = (
     msgspec_inspect.StrType,
@@ -28,10 +29,10 @@ _Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def _any_json() -> Any:
-    """The type of any JSON value whose integers fit a Java long; msgspec checks it while it parses, at no cost."""
+    """The type of a JSON value whose integers fit a Java long; msgspec checks it while it parses, at no cost."""
     leaf: Any = _Long | float | str | bool | None
     value = leaf
-    for _ in range(MAX_DEPTH):
+    for _ in range(CHECKED_DEPTH):
         value = leaf | GenericAlias(list, (value,)) | GenericAlias(dict, (str, value))
     return value
 
@@ -47,7 +48,7 @@ class _Json(Generic[T]):
     def __init__(self, type_: Any) -> None:
         self._type = type_
         plain = type_ is Any or type_ in (dict, list)
-        self._decode: Callable[[bytes], T] = msgspec.json.Decoder(_plain_type(type_) if plain else type_).decode
+        self._decode: Callable[[bytes], T] = _plain_decoder(type_) if plain else msgspec.json.Decoder(type_).decode
         self._encode = msgspec.json.Encoder().encode
         self._bounded = plain or not _may_hold_numbers(type_)
 
@@ -91,6 +92,36 @@ def json(type: Any = Any) -> Serde[Any]:
     ValueError for NaN and infinity.
     """
     return _Json(type)
+
+
+def _plain_decoder(type_: Any) -> Callable[[bytes], Any]:
+    fast, any_depth = msgspec.json.Decoder(_plain_type(type_)).decode, msgspec.json.Decoder(type_).decode
+
+    def decode(data: bytes) -> Any:
+        try:
+            return fast(data)
+        except msgspec.ValidationError as cause:
+            value = any_depth(data)
+            if not _fits_longs(value):
+                raise msgspec.ValidationError("an integer does not fit 64 bits") from cause
+            # Nothing was wrong with it but its depth.
+            return value
+
+    return decode
+
+
+def _fits_longs(value: Any) -> bool:
+    """Without recursion: msgspec itself limits how deep a value may be."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found)
+        elif isinstance(found, int) and not -(2**63) <= found < 2**63:
+            return False
+    return True
 
 
 def _plain_type(type_: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final, TypeVar
 
 from app.streams.context import Context
+from app.streams.errors import StoreRefused
 from app.streams.model import Forward, Windowed
 from app.streams.stores.key_value import KeyValueStore, KeyValueView, TimestampedKeyValueStore
 from app.streams.stores.overlay import Entry, Overlay, merge
@@ -272,7 +274,7 @@ class CachingWindowStore(WindowStore[K, V]):
 class CachingSessionStore(SessionStore[K, V]):
     """Held sessions are not hidden, however late they are."""
 
-    __slots__ = ("_front",)
+    __slots__ = ("_front", "_newest_end")
 
     caches = True
 
@@ -282,8 +284,10 @@ class CachingSessionStore(SessionStore[K, V]):
         rows = CachedRows(self._overlay, held, self._is_hidden)
         self._front = Front(home.ctx, rows, held, Onward(self._write_through, self._key_of, _end_of_session))
         self._rows = rows
+        self._newest_end = -1
 
     def put_row(self, key: bytes, start: int, end: int, value: V | None) -> None:
+        self._newest_end = max(self._newest_end, end)
         size = 0 if value is None else len(self._serialize(value))
         row = self._clock.segments.prefix(end) + key + END_START.pack(end, start)
         self._front.hold(row, (value, self._ctx.timestamp), size)
@@ -294,6 +298,34 @@ class CachingSessionStore(SessionStore[K, V]):
     def on_flush(self, listener: Forward, send_old: bool) -> None:
         """Forward (new, old, is latest) of each session that goes on; old only if `send_old`."""
         self._front.on_flush(self._without_headers(listener) if self._log_deletions else listener, send_old)
+
+    def backward_find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
+        self._refuse_unused()
+        return super().backward_find_sessions(key, earliest_end, latest_start)
+
+    def backward_find_sessions_of_keys(
+        self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        self._refuse_unused()
+        return super().backward_find_sessions_of_keys(key_from, key_to, earliest_end, latest_start)
+
+    def _in_memory_order(self, rows: Iterable[tuple[bytes, Entry]], reverse: bool) -> Iterator[tuple[bytes, Entry]]:
+        """Java merges held sessions, of one key and end the first start first, with stored ones, which in memory come
+        the other way round. Where both are there some of them show twice."""
+        ordered = super()._in_memory_order(rows, reverse)
+        for _, same in groupby(ordered, key=lambda each: each[0][:-8]):
+            stored = list(same)
+            if len(stored) == 1:
+                yield stored[0]
+                continue
+            held = [each for each in reversed(stored) if self._front.cache.get(each[0]) is not None]
+            behind = [(row, found) for row, _ in stored if (found := self._front.rows.stored(row)) is not None]
+            yield from _merged_in_turn(held, behind, reverse)
+
+    def _refuse_unused(self) -> None:
+        """Java reads a persistent store backward from the newest end that was cached, and fails while there is none."""
+        if self.spec.persistent and self._newest_end < 0:
+            raise StoreRefused(f"nothing was put into the cached store {self.name} yet: it cannot be read backward")
 
     def _without_headers(self, listener: Forward) -> Forward:
         """Where sessions are stored with headers, Java forwards those of the session, which has none (I10)."""
@@ -326,6 +358,21 @@ class CachingSessionStore(SessionStore[K, V]):
     def _key_of(self, row: bytes) -> Windowed[K]:
         start, end = bounds_of(row)
         return Windowed(self._deserialize_key(row[PREFIX:-SESSION_SUFFIX]), start, end)
+
+
+def _merged_in_turn(
+    held: list[tuple[bytes, Entry]], stored: list[tuple[bytes, Entry]], reverse: bool
+) -> Iterator[tuple[bytes, Entry]]:
+    """The lower of both heads at a time (the higher, if `reverse`), the held one of two equal ones."""
+    position, end = 0, len(stored)
+    for row, entry in held:
+        while position < end and (stored[position][0] > row if reverse else stored[position][0] < row):
+            yield stored[position]
+            position += 1
+        if position < end and stored[position][0] == row:
+            position += 1
+        yield row, entry
+    yield from stored[position:]
 
 
 def _end_of_session(row: bytes, _entry: Entry) -> int:

@@ -39,6 +39,8 @@ class MemoryBase:
         if part is None:
             return iter(())
         keys = part.group(group, lo, hi)
+        if not keys:
+            return iter(())
         if reverse:
             keys.reverse()
         entries = part.entries

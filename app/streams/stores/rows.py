@@ -96,6 +96,9 @@ class Rows(Generic[E]):
         if members is None:
             return []
         first, end = group + lo, group + hi
+        # Suffixes are times: mostly all members are too old, or all are wanted.
+        if members[-1] < first:
+            return []
         if members[0] >= first and members[-1] < end:
             return members[:]
         return members[bisect_left(members, first) : bisect_left(members, end)]

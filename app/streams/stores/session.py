@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
 
 from app.streams.errors import StoreRefused
@@ -73,25 +74,16 @@ class SessionView(Generic[K, V]):
         )
 
     def backward_find_sessions(self, key: K, earliest_end: int, latest_start: int) -> Iterator[tuple[Windowed[K], V]]:
-        return (
-            (Windowed(key, start, end), value)
-            for start, end, value in reversed(self.find_row(self._serialize_key(key), earliest_end, latest_start))
-        )
+        rows = self._of_key(self._serialize_key(key), earliest_end, latest_start)
+        rows = list(self._in_memory_order(rows, True)) if not self._spec.persistent else rows[::-1]
+        return ((Windowed(key, *bounds_of(row)), entry[0]) for row, entry in rows)
 
     def find_row(self, key: bytes, earliest_end: int, latest_start: int) -> list[tuple[int, int, V]]:
         """`find_sessions` for a key that is at hand in its serialized form: (start, end, value)."""
-        earliest_end = max(earliest_end, self._earliest(), 0)
-        lo = END_START.pack(earliest_end, 0)
-        group, unpack = self._rows.group, END_START.unpack_from
-        found = []
-        for segment in self._segments(earliest_end, LARGEST_LONG):
-            for row, entry in group(segment + key, lo, _ABOVE_ALL):
-                end, start = unpack(row, len(row) - SUFFIX)
-                if start <= latest_start:
-                    found.append((start, end, entry[0]))
+        rows: Iterable[tuple[bytes, Entry]] = self._of_key(key, earliest_end, latest_start)
         if not self._spec.persistent:
-            found.sort(key=_by_end_latest_start)
-        return found
+            rows = self._in_memory_order(rows, False)
+        return [(*bounds_of(row), entry[0]) for row, entry in rows]
 
     def find_sessions_of_keys(
         self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int
@@ -143,9 +135,22 @@ class SessionView(Generic[K, V]):
         if lo is not None and hi is not None and lo > hi:
             return iter(())
         rows = self._scan(lo, hi, times, reverse)
-        if not self._spec.persistent:
-            rows = iter(sorted(rows, key=_by_end_key, reverse=reverse))
-        return self._decoded(rows)
+        return self._decoded(rows if self._spec.persistent else self._in_memory_order(rows, reverse))
+
+    def _of_key(self, key: bytes, earliest_end: int, latest_start: int) -> list[tuple[bytes, Entry]]:
+        earliest_end = max(earliest_end, self._earliest(), 0)
+        lo = END_START.pack(earliest_end, 0)
+        group = self._rows.group
+        found: list[tuple[bytes, Entry]] = []
+        for segment in self._segments(earliest_end, LARGEST_LONG):
+            found += group(segment + key, lo, _ABOVE_ALL)
+        if latest_start >= LARGEST_LONG:
+            return found
+        unpack = _TIME.unpack_from
+        return [each for each in found if unpack(each[0], len(each[0]) - 8)[0] <= latest_start]
+
+    def _in_memory_order(self, rows: Iterable[tuple[bytes, Entry]], reverse: bool) -> Iterator[tuple[bytes, Entry]]:
+        return iter(sorted(rows, key=_by_end_key, reverse=reverse))
 
     def _scan(
         self, lo: bytes | None, hi: bytes | None, times: tuple[int, int], reverse: bool
@@ -176,12 +181,21 @@ class SessionView(Generic[K, V]):
             return
         lo, hi = _TIME.pack(earliest_end), _TIME.pack(min(latest_end, LARGEST_LONG - 1) + 1)
         for segment in self._segments(earliest_end, latest_end):
-            index = time_index(segment)
-            for found in self._rows.keys(index + lo, index + hi):
-                row = _indexed_row(segment, found, self._spec.persistent)
-                entry = self._rows.get(row)
-                if entry is not None:
-                    yield row, entry
+            found = self._indexed(segment, lo, hi)
+            if self._spec.persistent:
+                yield from found
+                continue
+            for _, same_end in groupby(found, key=lambda each: each[0][-SUFFIX:-8]):
+                yield from sorted(same_end, key=_by_end_key)
+
+    def _indexed(self, segment: bytes, lo: bytes, hi: bytes) -> Iterator[tuple[bytes, Entry]]:
+        """Rows of a segment by (end, start, key), at the cost of the rows found."""
+        index = time_index(segment)
+        for found in self._rows.keys(index + lo, index + hi):
+            row = segment + found[24:] + found[8:24]
+            entry = self._rows.get(row)
+            if entry is not None:
+                yield row, entry
 
     def _decoded(self, rows: Iterator[tuple[bytes, Entry]]) -> Iterator[tuple[Windowed[K], V]]:
         deserialize = self._deserialize_key
@@ -196,10 +210,6 @@ def bounds_of(row: bytes) -> tuple[int, int]:
     return start, end
 
 
-def _by_end_latest_start(session: tuple[int, int, Any]) -> tuple[int, int]:
-    return session[1], -session[0]
-
-
 def _by_end_key(row: tuple[bytes, Entry]) -> tuple[bytes, bytes, bytes]:
     """The order of Java's in-memory store: end, key, and the latest start first."""
     key = row[0]
@@ -211,15 +221,9 @@ def _inverted(time: bytes) -> bytes:
     return bytes(byte ^ 0xFF for byte in time)
 
 
-def _index_row(row: bytes, persistent: bool) -> bytes:
-    """segment's index ‖ end ‖ start ‖ key, or ‖ end ‖ key ‖ inverted start: the order of a scan by end."""
-    index, key, end, start = time_index(row[:PREFIX]), row[PREFIX:-SUFFIX], row[-SUFFIX:-8], row[-8:]
-    return index + end + start + key if persistent else index + end + key + _inverted(start)
-
-
-def _indexed_row(segment: bytes, found: bytes, persistent: bool) -> bytes:
-    end = found[8:16]
-    return segment + (found[24:] + end + found[16:24] if persistent else found[16:-8] + end + _inverted(found[-8:]))
+def _index_row(row: bytes) -> bytes:
+    """segment's index ‖ end ‖ start ‖ key."""
+    return time_index(row[:PREFIX]) + row[-SUFFIX:] + row[PREFIX:-SUFFIX]
 
 
 class SessionStore(SessionView[K, V]):
@@ -326,7 +330,7 @@ class SessionStore(SessionView[K, V]):
             row = segment + key
             writes.append((row, value))
             if self.spec.time_ordered:
-                writes.append((_index_row(row, self.spec.persistent), None if value is None else b""))
+                writes.append((_index_row(row), None if value is None else b""))
         self._stage.restored(writes, self._marks(), position, clock.segments.take_dropped())
 
     def statistics(self) -> StoreStatistics:
@@ -349,7 +353,7 @@ class SessionStore(SessionView[K, V]):
         row = (NO_SEGMENT if segment is None else segment) + logged
         self._overlay.put(row, entry)
         if segment is not None and self.spec.time_ordered:
-            self._overlay.put(_index_row(row, self.spec.persistent), entry)
+            self._overlay.put(_index_row(row), entry)
         if self._changelog.at_once:
             data = None if value is None else self._serialize(value)
             self._changelog.send(logged, data, self._ctx.timestamp, headers)

@@ -342,10 +342,11 @@ class WindowStore(WindowView[K, V]):
             clock.stream_time = max(clock.stream_time, *starts, -1)
         writes: Writes = []
         for (key, value, timestamp, _), start in zip(records, starts, strict=True):
-            if key is None or (self.spec.retain_duplicates and value is None and not persistent):
+            if key is None:
                 continue
+            # As at its put, a deletion in memory moves the time, and changes nothing where rows are duplicates.
             segment = self._accept(start)
-            if segment is None:
+            if segment is None or (self.spec.retain_duplicates and value is None and not persistent):
                 continue
             sequence = key[-4:]
             if counted:
@@ -367,7 +368,7 @@ class WindowStore(WindowView[K, V]):
         on behind them: one given twice would overwrite a row. Restored from nothing, it begins at 0 as in Java."""
         if records:
             self._log_sequence = int.from_bytes((records[-1][0] or b"")[-4:], "big")
-        return [record for record in records if record[1] is not None]
+        return [record for record in records if record[1] is not None or not self.spec.persistent]
 
     def _accept(self, start: int) -> bytes | None:
         """Move the store's stream time, and find the row's segment; None if it comes too late (I4)."""

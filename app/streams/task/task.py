@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from app.streams.context import Context
-from app.streams.errors import ProcessingError, RecordError, TaskMisused
+from app.streams.errors import ProcessingError, ProductionError, RecordError, TaskMisused
 from app.streams.model import Commit, Forward, Inbound, Offset, Row, TaskId, TopicPartition
 from app.streams.serdes import offset_metadata
 from app.streams.stores.store import Restored, StoreStatistics
@@ -26,6 +26,7 @@ from app.streams.task.open import Bases, open_queues, open_stores
 from app.streams.task.punctuation import Punctuator, Punctuators, next_slot
 from app.streams.task.queue import PartitionQueue
 from app.streams.task.read_only import ReadOnlyStore
+from app.streams.topology.nodes import SinkNode
 from app.streams.topology.runtime import Clock, TaskParts
 from app.streams.topology.subtopologies import Subtopology
 from app.streams.topology.topology import Topology
@@ -176,7 +177,9 @@ class Task:
         except Exception as cause:
             node = node_of(cause.__traceback__, self._names) or "an unknown node"
             origin = f"record {ctx.topic}/{ctx.partition}@{ctx.offset}" if ctx.topic is not None else "a punctuation"
-            raise ProcessingError(cause, origin=origin, node=node, task=str(self.id)) from cause
+            is_sink = isinstance(self.topology.nodes.get(node), SinkNode)
+            fault = ProductionError if is_sink else ProcessingError
+            raise fault(cause, origin=origin, node=node, task=str(self.id)) from cause
         return self._drain()
 
     def wake_at(self) -> int:
@@ -199,7 +202,13 @@ class Task:
         # In the order of the first node that uses each: flushing forwards downstream, into stores that come later.
         for store in self.stores.values():
             store.flush()
-        changelog = [row for store in self.stores.values() for row in store.seal()]
+        changelog: list[Row] = []
+        for name, store in self.stores.items():
+            try:
+                changelog += store.seal()
+            except Exception as cause:
+                cause.add_note(f"while the changes of store {name} of task {self.id} were serialized for a commit")
+                raise
         offsets = {}
         for where, queue in self.queues.items():
             offset = queue.committable()

@@ -84,6 +84,6 @@ final class Folds {
     }
 
     private static String concat(final Object left, final Object right) {
-        return Values.text(left) + "*" + Values.text(right);
+        return Values.text(left) + "+" + Values.text(right);
     }
 }

@@ -63,6 +63,21 @@ def test_each_side_waits_by_its_own_bound() -> None:
     assert play.send("left", "t", 61, key="other") == ["-x@40"]
 
 
+def test_a_closed_row_leaves_past_an_older_one_of_the_other_side_that_is_open() -> None:
+    play = Play(windowed("outer_join", JoinWindows(before=0, after=20)))
+    play.send("left", "A", 10)
+    assert play.send("right", "x", 11, key="other") == []
+    assert play.send("right", "y", 12, key="third") == ["-x@11"]
+
+
+def test_a_row_that_comes_late_to_the_buffer_leaves_in_its_turn() -> None:
+    play = Play(windowed("left_join", JoinWindows(5, 5)))
+    play.send("left", "A", 10)
+    assert play.send("left", "B", 30) == ["A-@10"]
+    assert play.send("left", "C", 27) == []
+    assert play.send("left", "D", 40) == ["C-@27", "B-@30"]
+
+
 def test_rows_that_waited_before_a_restart_leave_after_it() -> None:
     """The sum in the tracker has to overflow, as it does in Java (A8)."""
     play = Play(windowed("left_join", JoinWindows(5, 5)))
@@ -162,6 +177,12 @@ def test_one_store_joins_a_stream_with_itself_as_two_do(times: list[int]) -> Non
     assert sorted(two.send_all(sent)) == sorted(one.send_all(sent))
     assert len(one.driver.store_names()) == 1
     assert len(two.driver.store_names()) == 2
+
+
+def test_the_order_of_a_self_join_over_one_store() -> None:
+    play = Play(_self_join("join", StreamsConfig(optimization=ALL_OPTIMIZATIONS)))
+    assert play.send_all([("left", "1", 1), ("left", "2", 3)]) == ["11@1", "21@3", "12@3", "22@3"]
+    assert play.send("left", "3", 2) == ["31@2", "32@3", "13@2", "33@2", "23@3"]
 
 
 def test_what_has_left_is_gone_without_a_commit_in_between() -> None:
