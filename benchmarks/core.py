@@ -43,28 +43,37 @@ FULL = Sizes((1_000, 1_000_000), (1_000, 10_000, 100_000, 1_000_000), 5, 100_000
 QUICK = Sizes((1_000, 100_000), (1_000, 10_000, 100_000), 3, 30_000, 10_000)
 
 
-def measure(name: str, keys: int, sizes: Sizes, *, every_put: bool = False) -> tuple[Run, Costs]:
-    """The median round of a scenario whose stores hold all keys already."""
-    run = Run(SCENARIOS[name], keys, every_put=every_put)
-    if name not in ("stateless", "typed"):
-        run.fill()
-    else:
-        run.round(10_000)
-    gc.collect()
-    rounds = [run.round(sizes.records) for _ in range(sizes.rounds)]
-    middle = Costs(sizes.records, median(each.engine for each in rounds), median(each.bare for each in rounds))
-    return run, middle
+class Measured:
+    """What was measured, so that no table does it again."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.sizes = sizes
+        self._known: dict[tuple[str, int, bool], Costs] = {}
+
+    def costs(self, name: str, keys: int, *, every_put: bool = False) -> Costs:
+        """The median round of a scenario whose stores hold all keys already."""
+        which = name, keys, every_put
+        if which not in self._known:
+            self._known[which] = self._measure(Run(SCENARIOS[name], keys, every_put=every_put))
+        return self._known[which]
+
+    def _measure(self, run: Run) -> Costs:
+        if run.task.stores:
+            run.fill()
+        gc.collect()
+        rounds = [run.round(self.sizes.records) for _ in range(self.sizes.rounds)]
+        engine, bare = median(each.engine for each in rounds), median(each.bare for each in rounds)
+        return Costs(self.sizes.records, engine, bare)
 
 
-def table(names: Sequence[str], sizes: Sizes) -> None:
-    print(f"\n{'scenario':28} {'keys':>9} {'records/s':>10} {'us/record':>10} {'x bare':>7} {'aim':>8}  ")
-    for keys in sizes.keys:
+def table(names: Sequence[str], measured: Measured) -> None:
+    print(f"\n{'scenario':28} {'keys':>9} {'records/s':>10} {'us/record':>10} {'x bare':>7} {'aim':>8}")
+    for keys in measured.sizes.keys:
         for name in names:
-            _, costs = measure(name, keys, sizes)
-            show(SCENARIOS[name].title, keys, costs, SCENARIOS[name].aim)
+            show(SCENARIOS[name].title, keys, measured.costs(name, keys), SCENARIOS[name].aim)
     if "count" in names:
-        _, costs = measure("count", sizes.keys[0], sizes, every_put=True)
-        show("count, every put logged", sizes.keys[0], costs, 0)
+        keys = measured.sizes.keys[0]
+        show("count, every put logged", keys, measured.costs("count", keys, every_put=True), 0)
 
 
 def show(title: str, keys: int, costs: Costs, aim: int) -> None:
@@ -77,13 +86,13 @@ def show(title: str, keys: int, costs: Costs, aim: int) -> None:
     )
 
 
-def curve(names: Sequence[str], sizes: Sizes) -> None:
+def curve(names: Sequence[str], measured: Measured) -> None:
     print("\nus per record, by the number of keys stored (x bare)")
-    print(f"{'':28}" + "".join(f"{keys:>16,}" for keys in sizes.curve))
+    print(f"{'':28}" + "".join(f"{keys:>16,}" for keys in measured.sizes.curve))
     for name in names:
         print(f"{SCENARIOS[name].title:28}", end="", flush=True)
-        for keys in sizes.curve:
-            _, costs = measure(name, keys, sizes)
+        for keys in measured.sizes.curve:
+            costs = measured.costs(name, keys)
             print(f"{costs.engine / costs.records * 1e6:>9.2f} ({costs.engine / costs.bare:4.1f})", end="", flush=True)
         print()
 
@@ -132,8 +141,9 @@ def main(arguments: Sequence[str]) -> int:
         if options.profile is not None:
             profile(options.profile, sizes)
             return 0
-        table(names, sizes)
-        curve(stateful, sizes)
+        measured = Measured(sizes)
+        table(names, measured)
+        curve(stateful, measured)
         memory(stateful, sizes)
     except WrongResult as wrong:
         print(f"WRONG RESULT: {wrong}", file=sys.stderr)

@@ -221,18 +221,7 @@ def by_start(row: tuple[bytes, Entry]) -> tuple[bytes, bytes]:
 class WindowStore(WindowView[K, V]):
     """An entry is (value, timestamp, sequence and headers in the changelog)."""
 
-    __slots__ = (
-        "_changelog",
-        "_ctx",
-        "_log_deletions",
-        "_log_sequence",
-        "_log_values",
-        "_overlay",
-        "_row_sequence",
-        "_serialize",
-        "_stage",
-        "spec",
-    )
+    __slots__ = ("_changelog", "_ctx", "_headers", "_logged", "_overlay", "_rows_put", "_serialize", "_stage", "spec")
 
     kind = "window"
     # Whether a record cache holds writes back and forwards them later.
@@ -246,11 +235,10 @@ class WindowStore(WindowView[K, V]):
         self._stage = Stage(home, _decoder(spec.value.deserializer(home.subject), spec.timestamped), SUFFIX)
         self._overlay = self._stage.overlay
         marks = home.base.marks()
-        self._row_sequence = marks.row_sequence
-        self._log_sequence = marks.log_sequence
-        # Whether their changelog rows carry headers.
-        self._log_values = spec.log_headers is LoggedHeaders.ALL
-        self._log_deletions = spec.log_headers is not LoggedHeaders.NONE
+        self._rows_put = marks.row_sequence
+        self._logged = marks.log_sequence
+        # Whether changelog rows carry headers: of deletions, of values.
+        self._headers = (spec.log_headers is not LoggedHeaders.NONE, spec.log_headers is LoggedHeaders.ALL)
         clock = Clock(spec.retention, home.base)
         super().__init__(
             spec, self._overlay, clock, spec.key.serializer(home.subject), spec.key.deserializer(home.subject)
@@ -276,9 +264,9 @@ class WindowStore(WindowView[K, V]):
             timestamp = self._ctx.timestamp
         duplicates = self.spec.retain_duplicates
         if duplicates:
-            self._log_sequence = (self._log_sequence + 1) & _LARGEST_INT
-        headers = self._ctx.headers if (self._log_deletions if value is None else self._log_values) else ()
-        entry = (value, timestamp, self._log_sequence, headers)
+            self._logged = (self._logged + 1) & _LARGEST_INT
+        headers = self._ctx.headers if self._headers[value is not None] else ()
+        entry = (value, timestamp, self._logged, headers)
         segment = None
         # Java's persistent store does not even look at a deletion here: its stream time stays.
         if not duplicates or value is not None or not self.spec.persistent:
@@ -287,12 +275,12 @@ class WindowStore(WindowView[K, V]):
                 self._ctx.dropped()
         if segment is None or (duplicates and value is None):
             # Logged, as Java does, and nowhere to be found.
-            self._overlay.put(NO_SEGMENT + key + START_SEQUENCE.pack(start, self._log_sequence), entry)
+            self._overlay.put(NO_SEGMENT + key + START_SEQUENCE.pack(start, self._logged), entry)
         else:
             self._write(segment, key, start, entry)
         if self._changelog.at_once:
             data = None if value is None else self._serialize(value)
-            self._changelog.send(key + START_SEQUENCE.pack(start, self._log_sequence), data, timestamp, headers)
+            self._changelog.send(key + START_SEQUENCE.pack(start, self._logged), data, timestamp, headers)
 
     def committed(self) -> WindowView[K, V]:
         """What has been applied, and nothing newer."""
@@ -351,8 +339,8 @@ class WindowStore(WindowView[K, V]):
             sequence = key[-4:]
             if counted:
                 # Java's in-memory store counts them anew, and goes on from there.
-                self._row_sequence = (self._row_sequence + 1) & _LARGEST_INT
-                sequence = self._row_sequence.to_bytes(4, "big")
+                self._rows_put = (self._rows_put + 1) & _LARGEST_INT
+                sequence = self._rows_put.to_bytes(4, "big")
             row = segment + key[:-4] + sequence
             data = _TIMESTAMP.pack(timestamp) + value if timestamped and value is not None else value
             writes.append((row, data))
@@ -367,7 +355,7 @@ class WindowStore(WindowView[K, V]):
         """Rows that were committed but not applied when the task died come in as if they were put now, and numbers go
         on behind them: one given twice would overwrite a row. Restored from nothing, it begins at 0 as in Java."""
         if records:
-            self._log_sequence = int.from_bytes((records[-1][0] or b"")[-4:], "big")
+            self._logged = int.from_bytes((records[-1][0] or b"")[-4:], "big")
         return [record for record in records if record[1] is not None or not self.spec.persistent]
 
     def _accept(self, start: int) -> bytes | None:
@@ -383,14 +371,14 @@ class WindowStore(WindowView[K, V]):
     def _write(self, segment: bytes, key: bytes, start: int, entry: Entry) -> None:
         sequence = 0
         if self.spec.retain_duplicates:
-            sequence = self._row_sequence = (self._row_sequence + 1) & _LARGEST_INT
+            sequence = self._rows_put = (self._rows_put + 1) & _LARGEST_INT
         row = segment + key + START_SEQUENCE.pack(start, sequence)
         self._overlay.put(row, entry)
         if self.spec.time_ordered:
             self._overlay.put(_index_row(row), entry)
 
     def _marks(self) -> Marks:
-        return Marks(None, self._clock.stream_time, self._row_sequence, self._log_sequence)
+        return Marks(None, self._clock.stream_time, self._rows_put, self._logged)
 
 
 def _index_row(row: bytes) -> bytes:

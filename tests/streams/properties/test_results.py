@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.streams.model import Row
@@ -18,7 +18,7 @@ from app.streams.stores.specs import SessionSpec, StoreSpec, WindowSpec
 from app.streams.stores.window import start_of
 from tests.streams.properties.drawing import courses, in_order, inputs
 from tests.streams.properties.recipes import ALL, CORES, FOREIGN, FORGETFUL, Recipe, recipes
-from tests.streams.properties.world import Action, Feed, Life, World, in_order_of_flow, outcome, run
+from tests.streams.properties.world import Action, Feed, Life, Process, Step, World, in_order_of_flow, outcome, run
 
 # First byte of rows that only lead to others.
 INDEX: Final = 0x80
@@ -44,7 +44,14 @@ def test_batches_and_commits_change_nothing(
     assert outcome(disturbed(recipe, rows, course, every_put=every_put)) == outcome(undisturbed(recipe, rows))
 
 
+# Two records with one key and time, the first of them committed but not applied.
+SAME = [Row("a", 0, b"k", b"x", 0, ())] * 3
+HALF_COMMITTED = [Feed(0, 1), Process(1), Step.SEAL, Step.CRASH_COMMITTED]
+
+
 @settings(max_examples=200, deadline=None)
+@example(Recipe("self-join"), SAME, HALF_COMMITTED)
+@example(Recipe("lookup-grace"), SAME, HALF_COMMITTED)
 @given(recipes(set(CORES).difference(FORGETFUL, {"tick"})), inputs(), courses(crashes=True))
 def test_crashes_change_nothing(recipe: Recipe, rows: list[Row], course: list[Action]) -> None:
     assert outcome(disturbed(recipe, rows, course)) == outcome(undisturbed(recipe, rows))
