@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.streams.model import Headers, Row
+from app.streams.model import row as change
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Overlay, Readable
 from app.streams.stores.specs import KeyValueSpec, LoggedHeaders, LruSpec
@@ -172,15 +173,16 @@ class _KeyValueRows(KeyValueView[K, Stored]):
 
     def seal(self) -> list[Row]:
         sealed, writes = self._stage.seal(Marks())
-        serialize, timestamped = self._serialize, self._timestamped
-        log, change = self._changelog.log, self._changelog.row
+        serialize, timestamped, pack = self._serialize, self._timestamped, _TIMESTAMP.pack
+        # Once for all rows: there may be as many as records.
+        topic, partition, log = self._changelog.topic or "", self._changelog.partition, self._changelog.log
         headers, self._headers = self._headers, {}
         rows: list[Row] = []
         for row, (value, timestamp) in sealed.entries.items():
             data = None if value is None else serialize(value)
             if log:
-                rows.append(change(row, data, timestamp, headers.get(row, ())))
-            writes.append((row, _TIMESTAMP.pack(timestamp) + data if timestamped and data is not None else data))
+                rows.append(change((topic, partition, row, data, timestamp, headers.get(row, ()))))
+            writes.append((row, pack(timestamp) + data if timestamped and data is not None else data))
         return rows
 
     def applied(self, position: int | None = None) -> None:

@@ -12,7 +12,7 @@ from app.streams.stores.rows import Rows
 class MemoryBase:
     """prefix, suffix: bytes of a key that name its segment, and that follow its group."""
 
-    __slots__ = ("_marks", "_parts", "_prefix", "_prefixes", "_suffix")
+    __slots__ = ("_marks", "_parts", "_prefix", "_prefixes", "_suffix", "_whole")
 
     def __init__(self, prefix: int = 0, suffix: int = 0) -> None:
         self._prefix = prefix
@@ -20,8 +20,15 @@ class MemoryBase:
         self._parts: dict[bytes, Rows[bytes]] = {}
         self._prefixes: list[bytes] = []
         self._marks = Marks()
+        # Without prefixes all rows are one part, which stays: most stores are so, and need no look-up for it.
+        self._whole: Rows[bytes] | None = None
+        if not prefix:
+            self._whole = self._parts[b""] = Rows(suffix)
+            self._prefixes.append(b"")
 
     def get(self, row: bytes) -> bytes | None:
+        if self._whole is not None:
+            return self._whole.entries.get(row)
         part = self._parts.get(row[: self._prefix])
         return None if part is None else part.entries.get(row)
 
@@ -52,6 +59,10 @@ class MemoryBase:
     def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
         for prefix in dropped:
             self._drop(prefix)
+        self._marks = marks
+        if self._whole is not None:
+            self._whole.apply(writes)
+            return
         parts, width = self._parts, self._prefix
         for row, value in writes:
             prefix = row[:width]
@@ -63,7 +74,6 @@ class MemoryBase:
                 part.replace(row, value)
             elif part is not None and part.remove(row) and not part.entries:
                 self._drop(prefix)
-        self._marks = marks
 
     def marks(self) -> Marks:
         return self._marks

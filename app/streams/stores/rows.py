@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
@@ -61,6 +61,17 @@ class Rows(Generic[E]):
             else:
                 del members[bisect_left(members, row)]
         return True
+
+    def apply(self, writes: Iterable[tuple[bytes, E | None]]) -> None:
+        """Many rows at once, wherever they stand; None removes."""
+        entries = self.entries
+        for row, entry in writes:
+            if entry is None:
+                self.remove(row)
+            elif self.indexed:
+                self.replace(row, entry)
+            else:
+                entries[row] = entry
 
     def index(self, row: bytes) -> None:
         """Bring a new row into the orders there are."""

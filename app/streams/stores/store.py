@@ -82,11 +82,11 @@ class Store(Protocol):
 class Changelog:
     """Where the changes of a store go, at once or at the seal."""
 
-    __slots__ = ("_emit", "_partition", "at_once", "log", "topic")
+    __slots__ = ("_emit", "at_once", "log", "partition", "topic")
 
     def __init__(self, home: Home) -> None:
         self.topic = home.changelog
-        self._partition = home.partition
+        self.partition = home.partition
         self._emit: Callable[[Row], None] = home.ctx.emit
         # Whether a put has to be followed by `send`.
         self.at_once = home.every_put and home.changelog is not None
@@ -100,7 +100,7 @@ class Changelog:
         """A change as a record of the changelog topic."""
         if self.topic is None:
             raise ValueError("a store without a changelog has no changelog rows")
-        return row((self.topic, self._partition, key, value, timestamp, headers))
+        return row((self.topic, self.partition, key, value, timestamp, headers))
 
 
 def last_of_each_key(rows: Iterable[Row]) -> list[Row]:
