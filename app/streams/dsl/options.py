@@ -18,7 +18,7 @@ V2 = TypeVar("V2")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Materialized(Generic[K, V]):
     """How a result is kept (C9): the name it can be queried by, serdes, caching, changelog, kind of store.
 
@@ -36,7 +36,7 @@ class Materialized(Generic[K, V]):
     log_config: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WithKey(Generic[K, V, V2, R]):
     """A joiner that is given the key as well (Java: ValueJoinerWithKey)."""
 
@@ -54,7 +54,7 @@ def joiner_of(joiner: Any) -> Callable[[Any, Any, Any], Any]:
     return lambda _key, left, right: joiner(left, right)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamJoined(Generic[K, V, V2]):
     """Options of a stream-stream join. `name` names the nodes, only `store_name` the stores (reference 2.1)."""
 
@@ -67,7 +67,7 @@ class StreamJoined(Generic[K, V, V2]):
     logging: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Joined(Generic[K, V, V2]):
     """Options of a stream-table join. grace in ms: how long stream records wait for the table (F11)."""
 

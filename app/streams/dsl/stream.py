@@ -42,7 +42,7 @@ K2 = TypeVar("K2")
 V2 = TypeVar("V2")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Branch(Generic[K, V]):
     """One way out of a split. Without a predicate it is the default one and must come last (B8)."""
 

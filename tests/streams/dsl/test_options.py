@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from app.streams import Builder, JoinWindows, Materialized, Stream, StreamsConfig, TopologyError
+from app.streams import (
+    Builder,
+    Joined,
+    JoinWindows,
+    Materialized,
+    Stream,
+    StreamJoined,
+    StreamsConfig,
+    TopologyError,
+)
 from app.streams.serdes import int64, raw, utf8
 from app.streams.topology.nodes import SinkNode
 
@@ -66,3 +75,10 @@ def test_a_serde_that_nobody_knows_is_one_fault_for_all_places() -> None:
     assert fault.startswith("there is no serde for the values of ")
     assert "store longest" in fault
     assert "number" not in fault
+
+
+def test_options_may_be_made_with_their_types_written_out() -> None:
+    # Python 3.11 cannot make a subscripted generic that is frozen and slotted.
+    assert Materialized[str, int]("counts").name == "counts"
+    assert StreamJoined[str, int, int](name="meet").name == "meet"
+    assert Joined[str, int, int](grace=5).grace == 5
