@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.engine.runs import Costs, Run, WrongResult
+from benchmarks.engine.runs import Costs, Run, WrongResult, dictionary
 from benchmarks.engine.scenarios import SCENARIOS
 
 STATEFUL = ("count", "tumbling", "stream-stream", "table-table")
@@ -87,6 +87,7 @@ def show(title: str, keys: int, costs: Costs, aim: int) -> None:
 
 
 def curve(names: Sequence[str], measured: Measured) -> None:
+    """The last row is what memory alone costs: a dictionary of that many rows, each read and later replaced."""
     print("\nus per record, by the number of keys stored (x bare)")
     print(f"{'':28}" + "".join(f"{keys:>16,}" for keys in measured.sizes.curve))
     for name in names:
@@ -95,6 +96,10 @@ def curve(names: Sequence[str], measured: Measured) -> None:
             costs = measured.costs(name, keys)
             print(f"{costs.engine / costs.records * 1e6:>9.2f} ({costs.engine / costs.bare:4.1f})", end="", flush=True)
         print()
+    print(f"{'a bare dictionary':28}", end="")
+    for keys in measured.sizes.curve:
+        print(f"{dictionary(keys, measured.sizes.records) / measured.sizes.records * 1e6:>9.2f}" + " " * 7, end="")
+    print()
 
 
 def memory(names: Sequence[str], sizes: Sizes) -> None:

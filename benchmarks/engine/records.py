@@ -37,9 +37,16 @@ class Source:
         width = len(self.topics)
         for number in range(begin, end):
             turn = number // width
-            key = b"key-%07d" % (turn * _STRIDE % self.keys)
+            key = self._key(turn)
             timestamp = _BEGIN + number * self.lap // self.lap_records
             yield self.topics[number % width], (turn, timestamp, key, value_of(number), ())
+
+    def keys_of(self, begin: int, end: int) -> Iterator[bytes]:
+        """The keys of these turns."""
+        return (self._key(turn) for turn in range(begin, end))
+
+    def _key(self, turn: int) -> bytes:
+        return b"key-%07d" % (turn * _STRIDE % self.keys)
 
 
 def value_of(number: int) -> bytes:

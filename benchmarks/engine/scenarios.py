@@ -22,7 +22,8 @@ REACH: Final = 500
 
 # (key, value, timestamp) of a record that must come out.
 Expected: TypeAlias = tuple[bytes, bytes, int]
-# Called with each record, in the order in which a task must take them.
+# Called with each record, in the order in which a task must take them. What a model keeps is bytes and numbers: objects
+# that the garbage collector has to walk would count as the engine's time.
 Model: TypeAlias = Callable[[str, Inbound], Iterator[Expected]]
 
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -109,14 +110,15 @@ def _tumbling(builder: Builder) -> None:
 
 
 def _tumbling_model() -> Model:
-    counts: dict[bytes, tuple[int, int]] = {}
+    starts: dict[bytes, int] = {}
+    counts: dict[bytes, int] = {}
 
     def take(_topic: str, record: Inbound) -> Iterator[Expected]:
         key, start = record[2] or b"", record[1] // WINDOW * WINDOW
-        window, count = counts.get(key, (start, 0))
         # Time only goes on here: the window before is complete.
-        counts[key] = (start, count + 1 if window == start else 1)
-        yield key + start.to_bytes(8, "big"), counts[key][1].to_bytes(8, "big"), record[1]
+        counts[key] = counts[key] + 1 if starts.get(key) == start else 1
+        starts[key] = start
+        yield key + start.to_bytes(8, "big"), counts[key].to_bytes(8, "big"), record[1]
 
     return take
 
@@ -143,16 +145,16 @@ def _stream_left_join(builder: Builder) -> None:
 
 def _stream_join_model() -> Model:
     """Of each pair of records the right one comes right after the left one, and the next pair is out of reach."""
-    lefts: dict[bytes, tuple[int, Any]] = {}
+    times: dict[bytes, int] = {}
+    lefts: dict[bytes, bytes] = {}
 
     def take(topic: str, record: Inbound) -> Iterator[Expected]:
-        key, value = record[2] or b"", _decode(record[3] or b"")
+        _, timestamp, key, data, _ = record
+        key, data = key or b"", data or b""
         if topic == "left":
-            lefts[key] = (record[1], value)
-            return
-        timestamp, left = lefts[key]
-        if record[1] - timestamp <= REACH:
-            yield key, _encode(_pair(left, value)), record[1]
+            times[key], lefts[key] = timestamp, data
+        elif timestamp - times[key] <= REACH:
+            yield key, _encode(_pair(_decode(lefts[key]), _decode(data))), timestamp
 
     return take
 
@@ -163,14 +165,14 @@ def _table_join(builder: Builder) -> None:
 
 
 def _table_join_model() -> Model:
-    sides: dict[str, dict[bytes, Any]] = {"left": {}, "right": {}}
+    sides: dict[str, dict[bytes, bytes]] = {"left": {}, "right": {}}
 
     def take(topic: str, record: Inbound) -> Iterator[Expected]:
         key = record[2] or b""
-        sides[topic][key] = _decode(record[3] or b"")
+        sides[topic][key] = record[3] or b""
         left, right = sides["left"].get(key), sides["right"].get(key)
         if left is not None and right is not None:
-            yield key, _encode(_pair(left, right)), record[1]
+            yield key, _encode(_pair(_decode(left), _decode(right))), record[1]
 
     return take
 

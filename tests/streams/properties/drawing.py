@@ -42,15 +42,22 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: row.timestamp or 0)
 
 
-_GOING_ON: Final = (
-    st.builds(Feed, st.integers(0, 3), st.integers(0, 12)),
-    st.builds(Process, st.integers(1, 9)),
-    st.just(Step.SEAL),
-    st.just(Step.SETTLE),
-)
+_FEEDS: Final = st.builds(Feed, st.integers(0, 3), st.integers(0, 12))
+_TAKES: Final = st.builds(Process, st.integers(1, 9))
+_COMMIT: Final = [Step.SEAL, Step.SETTLE]
+
+# Single steps in any order, and turns as a worker has them: alone the first would seldom get anywhere.
+_GOING_ON: Final[list[st.SearchStrategy[list[Action]]]] = [
+    st.one_of(_FEEDS, _TAKES, st.sampled_from(_COMMIT)).map(lambda step: [step]),
+    st.tuples(_FEEDS, _FEEDS, _TAKES).map(list),
+    st.just([*_COMMIT]),
+]
+_DYING: Final[list[st.SearchStrategy[list[Action]]]] = [
+    st.sampled_from([[Step.CRASH], [Step.CRASH_COMMITTED], [Step.SEAL, Step.CRASH_COMMITTED], [*_COMMIT, Step.CRASH]])
+]
 
 
 def courses(*, crashes: bool = False) -> st.SearchStrategy[list[Action]]:
     """What happens before all that is left is taken and committed at once."""
-    dying = (st.just(Step.CRASH), st.just(Step.CRASH_COMMITTED)) if crashes else ()
-    return st.lists(st.one_of(*_GOING_ON, *dying), min_size=8, max_size=30)
+    turns = st.one_of(_GOING_ON + _DYING if crashes else _GOING_ON)
+    return st.lists(turns, min_size=6, max_size=16).map(lambda found: [step for turn in found for step in turn])

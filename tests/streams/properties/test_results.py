@@ -18,13 +18,28 @@ from app.streams.stores.specs import SessionSpec, StoreSpec, WindowSpec
 from app.streams.stores.window import start_of
 from tests.streams.properties.drawing import courses, in_order, inputs
 from tests.streams.properties.recipes import ALL, CORES, FOREIGN, FORGETFUL, Recipe, recipes
-from tests.streams.properties.world import Action, Feed, Life, Process, Step, World, in_order_of_flow, outcome, run
+from tests.streams.properties.world import (
+    Action,
+    Feed,
+    Life,
+    Process,
+    Step,
+    World,
+    content,
+    in_order_of_flow,
+    outcome,
+    run,
+)
 
 # First byte of rows that only lead to others.
 INDEX: Final = 0x80
 
 # Steps that do not make records late which were not: a crash is of no account to these topologies.
 IN_PLACE = ("filter", "map_values", "twice", "rekey", "swap")
+
+# A crash loses the minimum of an outer join's tracker (A8). The scan that follows puts the last open row's time in
+# its place, as Java's does, so an older open row may wait longer than it would have.
+OUTER = ("stream-left", "stream-outer")
 
 
 def disturbed(recipe: Recipe, rows: list[Row], course: list[Action], *, every_put: bool = False) -> World:
@@ -58,7 +73,7 @@ def test_crashes_change_nothing(recipe: Recipe, rows: list[Row], course: list[Ac
 
 
 @settings(max_examples=200, deadline=None)
-@given(recipes(FORGETFUL, IN_PLACE), inputs(), courses(crashes=True))
+@given(recipes(set(FORGETFUL).difference(OUTER), IN_PLACE), inputs(), courses(crashes=True))
 def test_crashes_change_nothing_where_nothing_is_late(recipe: Recipe, rows: list[Row], course: list[Action]) -> None:
     assert outcome(disturbed(recipe, in_order(rows), course)) == outcome(undisturbed(recipe, in_order(rows)))
 
@@ -100,7 +115,7 @@ def alive(spec: StoreSpec, base: Base, now: int) -> list[tuple[bytes, bytes]]:
         return [(row[:-4], value) for row, value in rows] if spec.retain_duplicates else rows
     if isinstance(spec, SessionSpec):
         return [row for row in rows if row[0][0] < INDEX and end_of(row[0]) > now - spec.retention]
-    return rows
+    return content(spec, base)[0]
 
 
 def end_of(row: bytes) -> int:
