@@ -54,7 +54,7 @@ class MemoryBase:
         return iter([(key, entries[key]) for key in keys])
 
     def prefixes(self) -> list[bytes]:
-        return self._prefixes[:]
+        return [prefix for prefix in self._prefixes if self._parts[prefix].entries]
 
     def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
         for prefix in dropped:

@@ -122,6 +122,11 @@ def test_null_keys_and_values() -> None:
     assert play.driver.dropped == 2
 
 
+def test_both_bounds_of_a_probe_are_clamped_to_zero() -> None:
+    play = Play(windowed("join", JoinWindows(before=1, after=-1, grace=DAY)))
+    assert play.send_all([("right", "R", 0), ("left", "L", 0)]) == ["LR@0"]
+
+
 def test_even_a_dropped_record_moves_time() -> None:
     play = Play(windowed("left_join", JoinWindows(5, 5)))
     play.send_all([("left", "A", 10), ("left", None, 100)])
@@ -129,7 +134,8 @@ def test_even_a_dropped_record_moves_time() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["left", "right"]), st.integers(0, 40)), max_size=14),
+    # Away from zero, where both bounds of a probe are clamped (F1): [-1, -1] becomes [0, 0], and holds a record at 0.
+    st.lists(st.tuples(st.sampled_from(["left", "right"]), st.integers(20, 60)), max_size=14),
     st.integers(-4, 10),
     st.integers(-4, 10),
 )
