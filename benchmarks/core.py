@@ -4,7 +4,7 @@
     scripts/bench core --quick             fewer records, at most 100,000 keys
     scripts/bench core --profile tumbling  where the time of one scenario goes
     scripts/bench core count tumbling      these scenarios only
-    scripts/bench core --rare-gc           as a process may set its garbage collector: gc.set_threshold(100_000, 50, 1_000)
+    scripts/bench core --rare-gc           as a process should run it: gc.set_threshold(100_000, 50, 1_000)
 
 CPU time, not the clock's: the machine may have other work. Each figure stands beside its ratio to a bare loop that
 decodes and encodes the same values in the same seconds and does nothing else. Every record that comes out is checked

@@ -1,11 +1,18 @@
 """What every test may ask for: a real Apache Kafka, and further ones to break."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.brokers import BrokerFactory, BrokerUnderTest
+
+# A run of the tests says the same each time; HYPOTHESIS_PROFILE=explore looks for what no run has seen yet.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(scope="session")
