@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from app.streams.serdes import utf8
@@ -26,11 +28,13 @@ def put(living: Living, time: int) -> None:
 
 @pytest.mark.parametrize("kind", [window, session])
 @pytest.mark.parametrize(("retention", "interval"), [(300_000, 150_000), (100_000, 60_000), (119_999, 60_000)])
-def test_a_row_is_taken_until_its_segment_is_past_retention(kind: object, retention: int, interval: int) -> None:
-    assert callable(kind)
+def test_a_row_is_taken_until_its_segment_is_past_retention(
+    kind: Callable[[int], StoreSpec], retention: int, interval: int
+) -> None:
     living = Living(kind(retention))
-    # The last moment at which the first segment still reaches into the retention.
+    # The last moment at which the first segment still reaches into the retention: all of it is taken.
     put(living, interval + retention - 1)
+    put(living, 0)
     put(living, interval - 1)
     assert living.ctx.dropped_records == 0
     put(living, interval + retention)
