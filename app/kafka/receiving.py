@@ -27,6 +27,7 @@ from app.statistics import PartitionStatistics
 log = logging.getLogger(__name__)
 
 CLOSE_WITHIN = 2.0
+CLOSE_UNJOINED_WITHIN = 0.3
 POLL_MS = 200
 BLOCKED_PAUSE = 5.0
 """Seconds before a batch that could not be read is tried again."""
@@ -132,12 +133,18 @@ class Receiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             return
         await self._prepare()
         consumer = self._open_consumer(self)
+        # Joining lasts as long as the rebalance. Who is to stop meanwhile has nothing to finish and nothing to leave.
+        starting, stopping = asyncio.ensure_future(consumer.start()), asyncio.ensure_future(stop.wait())
         try:
-            await consumer.start()
-        except BaseException:
-            await close(consumer.stop(), within=CLOSE_WITHIN)
-            raise
-        self._consumer = consumer
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                self._consumer = consumer
+        finally:
+            stopping.cancel()
+            if self._consumer is None:
+                starting.cancel()
+                await close(consumer.stop(), within=CLOSE_UNJOINED_WITHIN)
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> list[Received]:
         if self._careful:
