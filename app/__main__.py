@@ -50,7 +50,7 @@ def _dispatch(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         # A probe runs every few seconds for ever: it must not import pydantic.
         from app.commands.health import run
 
-        return run(environ, invocation.flags, **invocation.switches)
+        return run(environ, invocation.flags, **invocation.arguments)
     return _run(invocation, environ)
 
 
@@ -59,9 +59,9 @@ def _run(invocation: Invocation, environ: Mapping[str, str]) -> int:
 
     from app.settings import load
 
-    loaded = load(invocation.flags, environ, COMMANDS[invocation.command].switches)
+    loaded = load(invocation.flags, environ, COMMANDS[invocation.command].flags)
     command = import_module(f"app.commands.{invocation.command}")
-    return int(command.run(loaded, **invocation.switches))
+    return int(command.run(loaded, **invocation.arguments))
 
 
 def _fail(lines: str, code: ExitCode) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from app.errors import ConfigError
 from app.settings import SettingsTree
-from app.streams import Builder, StreamsConfig, Topology, TopologyError
+from app.streams import Builder, StreamsConfig, Topology, TopologyError, fail, skip
 
 VARIABLE = "APP_TOPOLOGY"
 
@@ -15,12 +15,28 @@ VARIABLE = "APP_TOPOLOGY"
 def build(settings: SettingsTree) -> Topology:
     """Raises ConfigError: a line for a name that leads nowhere, a line for each fault of the topology itself."""
     write = _function(settings.topology)
-    builder = Builder(StreamsConfig(application_id=settings.streams.application_id))
+    builder = Builder(config(settings))
     try:
         write(builder)
         return builder.build()
     except TopologyError as error:
         raise ConfigError(f"{VARIABLE}: {settings.topology} cannot work: {error}") from error
+
+
+def config(settings: SettingsTree) -> StreamsConfig:
+    """What the settings say of the topology; the dead letter is sent whatever becomes of the record (N4)."""
+    streams = settings.streams
+    handler = skip if streams.errors == "dead_letter" else fail
+    return StreamsConfig(
+        application_id=streams.application_id,
+        deserialization_handler=handler,
+        processing_handler=handler,
+        production_handler=handler,
+        dead_letter_topic=settings.streams_dead_letter_topic,
+        persistent_stores=streams.store == "disk",
+        max_task_idle=streams.max_task_idle_ms,
+        explicit_names=streams.explicit_names,
+    )
 
 
 def _function(name: str) -> Callable[[Builder], object]:

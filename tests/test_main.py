@@ -67,12 +67,21 @@ def test_undecodable_bytes_in_the_environment_are_one_line() -> None:
     ("argv", "line"),
     [
         (["confg"], "'confg': unknown command; did you mean config?"),
-        (["xyzzy"], "'xyzzy': unknown command; there are run, check, health, config, broker, topology, topics"),
+        (
+            ["xyzzy"],
+            "'xyzzy': unknown command; there are run, check, health, config, broker, topology, topics, reset, dlq",
+        ),
         (["config", "--fresh"], "--fresh: belongs to run and broker, not to config"),
         (["topics", "--jsn"], "--jsn: unknown flag; python -m app --help lists them"),
         (["config", "--jsn"], "--jsn: unknown flag; did you mean --json?"),
         (["config", "--json", "--json"], "--json: given twice"),
         (["config", "--json=yes"], "--json: takes no value"),
+        (["reset", "--to"], "--to: needs a value"),
+        (["reset", "--to", "--execute"], "--to: needs a value"),
+        (["reset", "--to="], "--to: is empty"),
+        (["reset", "--to=latest", "--to", "earliest"], "--to: given twice"),
+        (["config", "--to=latest"], "--to: belongs to reset, not to config"),
+        (["dlq", "show", "0:1", "0:2"], "a word too many; a command comes first, and every value follows its --flag"),
         (["config", "check"], "a word too many; a command comes first, and every value follows its --flag"),
         (["--kafka-topc=x"], "--kafka-topc: unknown flag; did you mean --kafka-topic?"),
     ],
@@ -139,6 +148,21 @@ def test_a_command_takes_its_switches_and_leaves_the_settings() -> None:
     )
     with pytest.raises(UsageError):
         parse(["help"])
+
+
+def test_a_command_takes_its_words_and_values() -> None:
+    assert parse(["reset", "--to", "latest", "--http-port=0"]) == (
+        "reset",
+        {"execute": False, "to": "latest", "also": None},
+        ("--http-port=0",),
+    )
+    nothing = {"execute": False, "topic": None, "source": None, "reason": None, "action": None, "record": None}
+    assert parse(["dlq"]).arguments == nothing
+    assert parse(["dlq", "show", "1:2", "--topic=t"]).arguments == nothing | {
+        "action": "show",
+        "record": "1:2",
+        "topic": "t",
+    }
 
 
 def test_settings_reach_the_command() -> None:

@@ -12,34 +12,10 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from app.errors import BrokerUnavailable, ConfigError
-
-FOLDER = "kafka-demo"
-
-
-def user_folder(kind: str, environ: Mapping[str, str], platform: str) -> Path:
-    """Where programs of this user keep files of a `kind`: "data" or "cache"."""
-    if platform == "darwin":
-        return _user_home() / "Library" / {"data": "Application Support", "cache": "Caches"}[kind] / FOLDER
-    chosen = environ.get({"data": "XDG_DATA_HOME", "cache": "XDG_CACHE_HOME"}[kind], "")
-    # The XDG specification: a relative path is to be ignored.
-    if chosen.startswith("/"):
-        return Path(chosen) / FOLDER
-    return _user_home() / {"data": ".local/share", "cache": ".cache"}[kind] / FOLDER
-
-
-def _user_home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError as error:
-        raise ConfigError(
-            "this user has no home directory to keep a private Apache Kafka in",
-            try_next="set APP_BROKER__DATA_DIR and APP_BROKER__CACHE_DIR, or APP_KAFKA__BOOTSTRAP_SERVERS",
-        ) from error
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.broker.failure import last_cause
-from app.broker.home import Home, Identity, user_folder
+from app.broker.home import Home, Identity
 from app.broker.jars import KAFKA_VERSION, Jar, provide
 from app.broker.java import find_java
 from app.broker.ports import HOST, settle
@@ -33,6 +33,7 @@ from app.broker.properties import (
 )
 from app.broker.seats import Deserted, Seat, join, open_seat, running
 from app.errors import TryAgain
+from app.settings.folders import user_folder
 from app.settings.model import BrokerSettings
 from app.threads import abandonable
 

@@ -1,10 +1,13 @@
 """`python -m app [command] --help`."""
 
 from collections.abc import Iterator
+from textwrap import wrap
+from typing import Final
 
 from app.commands import COMMANDS
 from app.settings.variables import SECRETS_DIRECTORY, SETTINGS, Setting
 
+_WIDTH: Final = 120
 _RULES = f"""\
 A setting is taken from the first of these that gives it: a flag, its APP_… variable, its KAFKA_… variable, the file
 .env of the working directory, a file of that name in the directory {SECRETS_DIRECTORY}, the default.
@@ -30,11 +33,16 @@ def lines(command: str | None) -> Iterator[str]:
     else:
         yield f"  {COMMANDS[command].summary}"
         yield ""
+    if command is not None and COMMANDS[command].words:
+        yield "Words after the command"
+        for place, meaning in COMMANDS[command].words.items():
+            yield from _hanging(f"  {place:12}  {meaning}")
+        yield ""
     yield "Flags"
     for name, each in COMMANDS.items():
         if command in (None, name):
-            for switch, meaning in each.switches.items():
-                yield f"  {switch:12}  {meaning}" + ("" if command else f" ({name})")
+            for flag, meaning in each.flags.items():
+                yield from _hanging(f"  {flag:12}  {meaning}" + ("" if command else f" ({name})"))
     yield "  --help, -h    show this; after a command, for that command"
     yield "  --version     show the version"
     yield ""
@@ -53,6 +61,11 @@ def lines(command: str | None) -> Iterator[str]:
         yield from _described(setting)
 
 
+def _hanging(line: str) -> list[str]:
+    """Within the width, continued below the meaning."""
+    return wrap(line, _WIDTH, subsequent_indent=" " * 16, replace_whitespace=False, break_on_hyphens=False)
+
+
 def _described(setting: Setting) -> Iterator[str]:
     names = [setting.flag or "(no flag: a secret)", setting.variable]
     if setting.alias is not None:
@@ -60,4 +73,5 @@ def _described(setting: Setting) -> Iterator[str]:
     yield f"  {'  '.join(names)}"
     default = "unset" if setting.default in (None, "") else setting.default
     allowed = f"{setting.allowed}; " if setting.allowed else ""
-    yield f"      {setting.description} [{allowed}default: {default}]"
+    text = f"      {setting.description} [{allowed}default: {default}]"
+    yield from wrap(text, _WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)

@@ -5,7 +5,7 @@ aiokafka's admin client returns raw answers whose codes nobody looks at, and can
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,29 +17,16 @@ from app.kafka.cluster import Cluster, TopicState, describe
 from app.kafka.connecting import NoneAnswers, connect, connect_any
 from app.kafka.connection import Broken, Connection
 from app.kafka.faults import StepFailed, printable
+from app.kafka.group_requests import DELETE_GROUPS, DESCRIBE_GROUPS, FIND_COORDINATOR, OFFSET_FETCH
 from app.kafka.permissions import grant
-from app.kafka.requests import (
-    CREATE_TOPICS,
-    DELETE_GROUPS,
-    DELETE_TOPICS,
-    DESCRIBE_CONFIGS,
-    DESCRIBE_GROUPS,
-    FIND_COORDINATOR,
-    LIST_OFFSETS,
-    NOT_ALLOWED,
-    OFFSET_FETCH,
-    TRANSIENT,
-    Answer,
-    Api,
-    Code,
-    Operation,
-    code_name,
-)
+from app.kafka.requests import NOT_ALLOWED, TRANSIENT, Answer, Api, Code, Operation, code_name
+from app.kafka.topic_requests import CREATE_TOPICS, DELETE_TOPICS, DESCRIBE_CONFIGS, LIST_OFFSETS
 
 PATIENCE_S = 5.0
 """How long a cluster may take to find a coordinator or a leader."""
 _TOPIC, _GROUP = 2, 0
-_EARLIEST, _LATEST = -2, -1
+EARLIEST, LATEST = -2, -1
+"""In the place of a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,77 +61,83 @@ class Admin:
         self._stack = stack
         self._nodes: dict[str, Connection] = {first.server: first}
 
-    async def describe(self, topics: Sequence[str]) -> Cluster:
+    async def describe(self, topics: Sequence[str] | None) -> Cluster:
+        """None: all topics that we may see."""
         try:
-            return await describe(self._first, list(topics), self._timeout)
+            return await describe(self._first, None if topics is None else list(topics), self._timeout)
         except Broken as error:
             raise _gone(self._first, error) from error
 
     def check_topic(self, topic: TopicState) -> None:
         """For one that is there."""
-        grant_command = self._grant(Operation.DESCRIBE, f"--topic {topic.name}")
-        self._check({"error_code": topic.code}, f"topic {topic.name} cannot be seen", grant_command)
+        grant_command = self.grant(Operation.DESCRIBE, f"--topic {topic.name}")
+        self.check({"error_code": topic.code}, f"topic {topic.name} cannot be seen", grant_command)
 
     async def create_topic(self, topic: NewTopic, cluster: Cluster) -> bool:
         """False where it has been there. Returns when the brokers know it."""
-        wanted = new_topic_row(topic)
-        controller = await self._node(cluster.brokers.get(cluster.controller, self._first.server))
-        answer = await self._ask(controller, CREATE_TOPICS, [wanted], self._target.settings.request_timeout_ms, False)
-        result = _only(answer["topics"])
-        if result["error_code"] == Code.TOPIC_ALREADY_EXISTS:
-            return False
-        self._check(
-            result, f"topic {topic.name} cannot be created", self._grant(Operation.CREATE, f"--topic {topic.name}")
-        )
-        return True
+        return bool(await self.create_topics([topic], cluster))
+
+    async def create_topics(self, topics: Sequence[NewTopic], cluster: Cluster) -> frozenset[str]:
+        """The names of those that have not been there."""
+        wanted = [new_topic_row(topic) for topic in topics]
+        controller = await self.node(cluster.brokers.get(cluster.controller, self._first.server))
+        answer = await self.ask(controller, CREATE_TOPICS, wanted, self._target.settings.request_timeout_ms, False)
+        results = {str(result["name"]): result for result in answer["topics"]}
+        new = {name for name, result in results.items() if result["error_code"] != Code.TOPIC_ALREADY_EXISTS}
+        for name in sorted(new):
+            self.check(
+                results[name], f"topic {name} cannot be created", self.grant(Operation.CREATE, f"--topic {name}")
+            )
+        return frozenset(new)
 
     async def delete_topic(self, name: str, cluster: Cluster) -> None:
         """It is gone afterwards, whoever deleted it."""
-        controller = await self._node(cluster.brokers.get(cluster.controller, self._first.server))
-        answer = await self._ask(controller, DELETE_TOPICS, [name], self._target.settings.request_timeout_ms)
-        result = _only(answer["responses"])
+        controller = await self.node(cluster.brokers.get(cluster.controller, self._first.server))
+        answer = await self.ask(controller, DELETE_TOPICS, [name], self._target.settings.request_timeout_ms)
+        result = only(answer["responses"])
         if result["error_code"] == Code.UNKNOWN_TOPIC_OR_PARTITION:
             return
-        self._check(result, f"topic {name} cannot be deleted", self._grant(Operation.DELETE, f"--topic {name}"))
+        self.check(result, f"topic {name} cannot be deleted", self.grant(Operation.DELETE, f"--topic {name}"))
 
     async def configs(self, topic: str, names: Sequence[str]) -> dict[str, str] | None:
         """The values in effect; None where we may not see them."""
-        answer = await self._ask(self._first, DESCRIBE_CONFIGS, [(_TOPIC, topic, list(names))], False)
-        result = _only(answer["results"])
-        if result["error_code"] in NOT_ALLOWED:
-            return None
-        self._check(result, f"the configuration of topic {topic} cannot be read")
-        return {
-            entry["name"]: entry["value"] or ""
-            for entry in sorted(result["configs"], key=lambda entry: str(entry["name"]))
-        }
+        return (await self.topic_configs({topic: names}))[topic]
+
+    async def topic_configs(self, names: Mapping[str, Collection[str]]) -> dict[str, dict[str, str] | None]:
+        """`configs` for several topics, each with the names to look at."""
+        wanted = [(_TOPIC, topic, list(keys)) for topic, keys in names.items()]
+        answer = await self.ask(self._first, DESCRIBE_CONFIGS, wanted, False)
+        found: dict[str, dict[str, str] | None] = dict.fromkeys(names)
+        for result in answer["results"]:
+            topic = result["resource_name"]
+            if result["error_code"] in NOT_ALLOWED:
+                continue
+            self.check(result, f"the configuration of topic {topic} cannot be read")
+            entries = sorted(result["configs"], key=lambda entry: str(entry["name"]))
+            found[topic] = {entry["name"]: entry["value"] or "" for entry in entries}
+        return found
 
     async def end_offsets(self, topic: TopicState, cluster: Cluster) -> dict[int, tuple[int, int]]:
         """Partition → its first offset and its end. Partitions without a leader are left out."""
-        found: dict[int, tuple[int, int]] = {}
-        led = sorted((leader, partition) for partition, leader in enumerate(topic.leaders) if leader in cluster.brokers)
-        for leader, group in groupby(led, key=lambda pair: pair[0]):
-            node = await self._node(cluster.brokers[leader])
-            partitions = [partition for _, partition in group]
-            first, end = [await self._offsets(node, topic.name, partitions, time) for time in (_EARLIEST, _LATEST)]
-            found |= {partition: (first[partition], end[partition]) for partition in partitions}
-        return found
+        first = await self.offsets_at(topic, cluster, EARLIEST)
+        end = await self.offsets_at(topic, cluster, LATEST)
+        return {partition: (first[partition], end[partition]) for partition in first if partition in end}
 
-    async def _offsets(self, node: Connection, topic: str, partitions: list[int], timestamp: int) -> dict[int, int]:
-        answer = await self._ask(
-            node, LIST_OFFSETS, -1, [(topic, [(partition, timestamp) for partition in partitions])]
-        )
-        offsets = {}
-        for result in _only(answer["topics"])["partitions"]:
-            self._check(
-                result, f"the offsets of {topic} cannot be read", self._grant(Operation.DESCRIBE, f"--topic {topic}")
-            )
-            offsets[result["partition_index"]] = result["offset"]
+    async def offsets_at(self, topic: TopicState, cluster: Cluster, timestamp: int) -> dict[int, int]:
+        """Partition → offset of its first record of that time (ms) or later, -1: has none; or EARLIEST, LATEST."""
+        offsets: dict[int, int] = {}
+        for server, partitions in by_leader(topic, cluster):
+            rows = [(topic.name, [(partition, timestamp) for partition in partitions])]
+            answer = await self.ask(await self.node(server), LIST_OFFSETS, -1, rows)
+            for result in only(answer["topics"])["partitions"]:
+                remedy = self.grant(Operation.DESCRIBE, f"--topic {topic.name}")
+                self.check(result, f"the offsets of {topic.name} cannot be read", remedy)
+                offsets[result["partition_index"]] = result["offset"]
         return offsets
 
     async def group(self, name: str) -> GroupState:
-        result = _only((await self._ask_coordinator(name, DESCRIBE_GROUPS, [name]))["groups"])
-        self._check(result, f"group {name} cannot be seen", self._grant(Operation.DESCRIBE, f"--group {name}"))
+        result = only((await self.ask_coordinator(name, DESCRIBE_GROUPS, [name]))["groups"])
+        self.check(result, f"group {name} cannot be seen", self.grant(Operation.DESCRIBE, f"--group {name}"))
         members = (
             Member(member["member_id"], member["client_id"], member["client_host"]) for member in result["members"]
         )
@@ -153,42 +146,42 @@ class Admin:
     async def committed(self, group: str, topic: TopicState) -> dict[int, int]:
         """Partition → offset of the next record; partitions without a commit are left out."""
         wanted = [(topic.name, list(range(topic.partitions)))]
-        answer = await self._ask_coordinator(group, OFFSET_FETCH, group, wanted)
-        self._check(
-            answer, f"the offsets of group {group} cannot be read", self._grant(Operation.DESCRIBE, f"--group {group}")
+        answer = await self.ask_coordinator(group, OFFSET_FETCH, group, wanted)
+        self.check(
+            answer, f"the offsets of group {group} cannot be read", self.grant(Operation.DESCRIBE, f"--group {group}")
         )
         rows = [row for found in answer["topics"] for row in found["partitions"]]
         return {row["partition_index"]: row["committed_offset"] for row in rows if row["committed_offset"] >= 0}
 
     async def delete_group(self, name: str) -> bool:
         """False where there is none. Raises TryAgain while it has members."""
-        result = _only((await self._ask_coordinator(name, DELETE_GROUPS, [name]))["results"])
+        result = only((await self.ask_coordinator(name, DELETE_GROUPS, [name]))["results"])
         if result["error_code"] == Code.GROUP_ID_NOT_FOUND:
             return False
         if result["error_code"] == Code.NON_EMPTY_GROUP:
             raise TryAgain(f"group {name} has members", try_next="end them first")
-        self._check(result, f"group {name} cannot be deleted", self._grant(Operation.DELETE, f"--group {name}"))
+        self.check(result, f"group {name} cannot be deleted", self.grant(Operation.DELETE, f"--group {name}"))
         return True
 
-    async def _ask_coordinator(self, group: str, api: Api, *values: object) -> Answer:
+    async def ask_coordinator(self, group: str, api: Api, *values: object) -> Answer:
         """A coordinator may be moving, or be made for the first group of a cluster: asked again for a while."""
         until = time.monotonic() + PATIENCE_S
         while True:
-            found = await self._ask(self._first, FIND_COORDINATOR, group, _GROUP)
+            found = await self.ask(self._first, FIND_COORDINATOR, group, _GROUP)
             code = found["error_code"]
             if code == Code.NONE:
-                node = await self._node(join_address(found["host"], found["port"]))
-                answer = await self._ask(node, api, *values)
+                node = await self.node(join_address(found["host"], found["port"]))
+                answer = await self.ask(node, api, *values)
                 code = _code(answer)
                 if code not in TRANSIENT:
                     return answer
             elif code not in TRANSIENT:
-                self._check(found, f"group {group} cannot be seen", self._grant(Operation.DESCRIBE, f"--group {group}"))
+                self.check(found, f"group {group} cannot be seen", self.grant(Operation.DESCRIBE, f"--group {group}"))
             if time.monotonic() > until:
                 raise BrokerUnavailable(f"the coordinator of group {group} is not available ({code_name(code)})")
             await asyncio.sleep(0.1)
 
-    async def _node(self, server: str) -> Connection:
+    async def node(self, server: str) -> Connection:
         if server not in self._nodes:
             try:
                 self._nodes[server] = await self._stack.enter_async_context(connect(self._target, server))
@@ -200,16 +193,16 @@ class Admin:
     def _timeout(self) -> float:
         return self._target.settings.request_timeout_ms / 1000
 
-    async def _ask(self, node: Connection, api: Api, *values: object) -> Answer:
+    async def ask(self, node: Connection, api: Api, *values: object) -> Answer:
         try:
             return await node.ask(api, *values, timeout=self._timeout)
         except Broken as error:
             raise _gone(node, error) from error
 
-    def _grant(self, operation: Operation, resource: str) -> str:
+    def grant(self, operation: Operation, resource: str) -> str:
         return grant(self._target.settings, (operation,), resource)
 
-    def _check(self, result: Answer, what: str, remedy: str = "") -> None:
+    def check(self, result: Answer, what: str, remedy: str = "") -> None:
         code = result["error_code"]
         if code == Code.NONE:
             return
@@ -235,7 +228,14 @@ def new_topic_row(topic: NewTopic) -> tuple[object, ...]:
     return topic.name, topic.partitions, topic.replication_factor, [], list(topic.configs.items())
 
 
-def _only(results: list[Answer]) -> Answer:
+def by_leader(topic: TopicState, cluster: Cluster) -> Iterator[tuple[str, list[int]]]:
+    """Where each partition is led: host:port and partitions. Those without a leader are left out."""
+    led = sorted((leader, partition) for partition, leader in enumerate(topic.leaders) if leader in cluster.brokers)
+    for leader, group in groupby(led, key=lambda pair: pair[0]):
+        yield cluster.brokers[leader], [partition for _, partition in group]
+
+
+def only(results: list[Answer]) -> Answer:
     """A broker answers for what it was asked; one that does not is not to be trusted further."""
     if len(results) != 1:
         raise BrokerUnavailable("the broker's answer cannot be read")
@@ -243,10 +243,11 @@ def _only(results: list[Answer]) -> Answer:
 
 
 def _code(answer: Answer) -> int:
-    """The result code of an answer, wherever this kind of answer has it."""
+    """The result code of an answer, wherever this kind of answer has it; of several the first that is a fault."""
     if "error_code" in answer:
         return int(answer["error_code"])
-    return next((int(rows[0]["error_code"]) for rows in answer.values() if isinstance(rows, list) and rows), 0)
+    rows = [row for part in answer.values() if isinstance(part, list) for row in part if isinstance(row, dict)]
+    return next((code for row in rows if (code := _code(row))), 0)
 
 
 def _gone(node: Connection, error: Exception) -> BrokerUnavailable:

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 from app.kafka.addresses import join_address
 from app.kafka.connection import Connection
-from app.kafka.requests import METADATA, METADATA_WITH_OPERATIONS, Answer, Code, Operation
+from app.kafka.requests import (
+    METADATA,
+    METADATA_WITH_IDS,
+    METADATA_WITH_OPERATIONS,
+    NO_ID,
+    Answer,
+    Code,
+    Operation,
+)
 
 UNKNOWN = -(2**31)
 
@@ -20,6 +28,10 @@ class TopicState:
     """Copies of a partition."""
     allowed: frozenset[int] | None
     """Operations that we may do; None: the broker does not tell."""
+    id: str = ""
+    """Tells it from an earlier topic of its name; empty: the broker does not tell."""
+    internal: bool = False
+    """Of Kafka itself."""
 
     @property
     def partitions(self) -> int:
@@ -38,9 +50,15 @@ class Cluster:
     topics: dict[str, TopicState]
 
 
-async def describe(connection: Connection, topics: list[str], timeout: float = 2.0) -> Cluster:
-    """Creates no topic, whatever the broker's auto.create.topics.enable. Raises what `Connection.ask` raises."""
-    if connection.takes(METADATA_WITH_OPERATIONS):
+async def describe(connection: Connection, topics: list[str] | None, timeout: float = 2.0) -> Cluster:
+    """None: all topics that we may see. Creates no topic, whatever the broker's auto.create.topics.enable.
+
+    Raises what `Connection.ask` raises.
+    """
+    if connection.takes(METADATA_WITH_IDS):
+        rows: list[tuple[str, str, object]] | None = None if topics is None else [(NO_ID, name, {}) for name in topics]
+        answer = await connection.ask(METADATA_WITH_IDS, rows, False, False, True, {}, timeout=timeout)
+    elif connection.takes(METADATA_WITH_OPERATIONS):
         answer = await connection.ask(METADATA_WITH_OPERATIONS, topics, False, False, True, timeout=timeout)
     else:
         answer = await connection.ask(METADATA, topics, False, timeout=timeout)
@@ -60,6 +78,8 @@ def _topic(answer: Answer) -> TopicState:
         tuple(partition["leader_id"] for partition in partitions),
         max((len(partition["replica_nodes"]) for partition in partitions), default=0),
         operations(answer.get("topic_authorized_operations", UNKNOWN)),
+        "" if answer.get("topic_id", NO_ID) == NO_ID else answer["topic_id"],
+        answer["is_internal"],
     )
 
 

@@ -1,6 +1,7 @@
 """Every private attribute of aiokafka that is touched, checked when imported against the pinned version.
 
-Below the checks: what KIP-447 needs of a producer, written as aiokafka itself might have it.
+Below the checks: what KIP-447 needs of a producer, written as aiokafka itself might have it. What goes straight into
+and out of record batches is in `compat_rows`.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ from aiokafka.producer.transaction_manager import TransactionManager, Transactio
 from app.kafka.failpoints import Failpoint, Step, passes
 from app.kafka.group_metadata import GroupMetadata
 from app.kafka.transactional_requests import TxnOffsetCommitRequest
+from app.streams import model
 
 SUPPORTED = "0.14."
 KILL_WITHIN = 1.0
@@ -49,42 +51,40 @@ if not __debug__:
     raise ImportError("aiokafka guards the states of a transaction by assertions: do not run it under python -O")
 
 
-def _requires(owner: type, *names: str) -> None:
+def requires(owner: type, *names: str) -> None:
     known = {*vars(owner), *vars(owner)["__init__"].__code__.co_names}
     if missing := [name for name in names if name not in known]:
         raise ImportError(f"aiokafka {aiokafka.__version__}: {owner.__name__} has no {', '.join(missing)}")
 
 
-def _takes(function: Callable[..., Any], *names: str) -> None:
+def takes(function: Callable[..., Any], *names: str) -> None:
     if (found := tuple(inspect.signature(function).parameters)) != ("self", *names):
         raise ImportError(f"aiokafka {aiokafka.__version__}: {function.__qualname__} takes {', '.join(found)}")
 
 
-_requires(Fetcher, "_fetch_task")
-_requires(GroupCoordinator, "_coordination_task", "generation", "member_id", "group_id", "_group_instance_id")
-_requires(Sender, "sender_task", "_sender_task", "_retry_backoff", "_coordinator_dead", "_find_coordinator")
-_requires(Sender, "_send_produce_req", "_maybe_do_transactional_request", "_do_add_partitions_to_txn")
-_requires(Sender, "_do_add_offsets_to_txn", "_do_txn_offset_commit", "_do_txn_commit", "_message_accumulator")
-_requires(MessageAccumulator, "_batches", "_pending_batches", "_txn_manager", "fail_all", "flush_for_commit")
-_requires(MessageBatch, "_drain_waiter")
-_requires(TransactionManager, "_sequence_numbers", "_pending_txn_offsets", "_transaction_waiter", "offset_committed")
-_requires(AIOKafkaConsumer, "_fetcher", "_coordinator")
-_requires(AIOKafkaProducer, "_sender", "_txn_manager", "_message_accumulator", "client", "_request_timeout_ms")
-_takes(
-    Sender.__init__, "client", "acks", "txn_manager", "message_accumulator", "retry_backoff_ms", "request_timeout_ms"
-)
-_takes(Sender._send_produce_req, "node_id", "batches")
-_takes(Sender._maybe_do_transactional_request)
-_takes(Sender._do_add_partitions_to_txn, "tps")
-_takes(Sender._do_add_offsets_to_txn, "group_id")
-_takes(Sender._do_txn_offset_commit, "offsets", "group_id")
-_takes(Sender._do_txn_commit, "commit_result")
-_takes(BaseHandler.do, "node_id")
-_takes(AddPartitionsToTxnHandler.__init__, "sender", "topic_partitions")
-_takes(AddOffsetsToTxnHandler.__init__, "sender", "group_id")
-_takes(EndTxnHandler.__init__, "sender", "commit_result")
-_takes(TransactionManager.__init__, "transactional_id", "transaction_timeout_ms")
-_takes(TransactionManager.increment_sequence_number, "tp", "increment")
+requires(Fetcher, "_fetch_task")
+requires(GroupCoordinator, "_coordination_task", "generation", "member_id", "group_id", "_group_instance_id")
+requires(Sender, "sender_task", "_sender_task", "_retry_backoff", "_coordinator_dead", "_find_coordinator")
+requires(Sender, "_send_produce_req", "_maybe_do_transactional_request", "_do_add_partitions_to_txn")
+requires(Sender, "_do_add_offsets_to_txn", "_do_txn_offset_commit", "_do_txn_commit", "_message_accumulator")
+requires(MessageAccumulator, "_batches", "_pending_batches", "_txn_manager", "fail_all", "flush_for_commit")
+requires(MessageBatch, "_drain_waiter")
+requires(TransactionManager, "_sequence_numbers", "_pending_txn_offsets", "_transaction_waiter", "offset_committed")
+requires(AIOKafkaConsumer, "_fetcher", "_coordinator")
+requires(AIOKafkaProducer, "_sender", "_txn_manager", "_message_accumulator", "client", "_request_timeout_ms")
+takes(Sender.__init__, "client", "acks", "txn_manager", "message_accumulator", "retry_backoff_ms", "request_timeout_ms")
+takes(Sender._send_produce_req, "node_id", "batches")
+takes(Sender._maybe_do_transactional_request)
+takes(Sender._do_add_partitions_to_txn, "tps")
+takes(Sender._do_add_offsets_to_txn, "group_id")
+takes(Sender._do_txn_offset_commit, "offsets", "group_id")
+takes(Sender._do_txn_commit, "commit_result")
+takes(BaseHandler.do, "node_id")
+takes(AddPartitionsToTxnHandler.__init__, "sender", "topic_partitions")
+takes(AddOffsetsToTxnHandler.__init__, "sender", "group_id")
+takes(EndTxnHandler.__init__, "sender", "commit_result")
+takes(TransactionManager.__init__, "transactional_id", "transaction_timeout_ms")
+takes(TransactionManager.increment_sequence_number, "tp", "increment")
 
 
 def dead_tasks(client: AIOKafkaConsumer | AIOKafkaProducer) -> list[str]:
@@ -210,27 +210,12 @@ class _EndTxn(EndTxnHandler):  # type: ignore[misc]
         return backoff and (CONCURRENT_BACKOFF if error is ConcurrentTransactions else backoff)
 
 
-class TransactionalSender(Sender):  # type: ignore[misc]
-    """Commits offsets as a member of a group, and can be stopped at once."""
+class StoppableSender(Sender):  # type: ignore[misc]
+    """Can be stopped at once, whatever it waits for."""
 
     def __init__(self, client: Any, **options: Any) -> None:
         super().__init__(client, **options)
-        self.reached: Failpoint = passes
-        self.ends_unanswered = 0
-        """Of this transaction: EndTxn requests that the coordinator is not known to have refused."""
-        self.group: GroupMetadata | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
-
-    def commit_as(self, group: GroupMetadata) -> None:
-        if self.group is not None and self.group.group != group.group:
-            self._coordinator_dead(CoordinationType.GROUP)
-        self.group = group
-
-    def refuse_offsets(self, error: Exception) -> None:
-        """Not by the manager's `error_transaction`: it forgets the partitions, so that an abort would send nothing."""
-        _, _, waiter = self._txn_manager._pending_txn_offsets.popleft()
-        if not waiter.done():
-            waiter.set_exception(error)
 
     async def kill(self) -> None:
         """Nothing is sent any more, from the moment of the call on."""
@@ -252,6 +237,28 @@ class TransactionalSender(Sender):  # type: ignore[misc]
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
         await super()._send_produce_req(node_id, batches)
+
+
+class TransactionalSender(StoppableSender):
+    """Commits offsets as a member of a group."""
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.reached: Failpoint = passes
+        self.ends_unanswered = 0
+        """Of this transaction: EndTxn requests that the coordinator is not known to have refused."""
+        self.group: GroupMetadata | None = None
+
+    def commit_as(self, group: GroupMetadata) -> None:
+        if self.group is not None and self.group.group != group.group:
+            self._coordinator_dead(CoordinationType.GROUP)
+        self.group = group
+
+    def refuse_offsets(self, error: Exception) -> None:
+        """Not by the manager's `error_transaction`: it forgets the partitions, so that an abort would send nothing."""
+        _, _, waiter = self._txn_manager._pending_txn_offsets.popleft()
+        if not waiter.done():
+            waiter.set_exception(error)
 
     async def _do_add_partitions_to_txn(self, tps: set[TopicPartition]) -> bool:
         node = await self._find_coordinator(CoordinationType.TRANSACTION, self._txn_manager.transactional_id)
@@ -287,38 +294,60 @@ class WrappingTransactionManager(TransactionManager):  # type: ignore[misc]
 
 
 class IdempotentProducer(AIOKafkaProducer):  # type: ignore[misc]
-    """Repeats without doubling, for more than 2^31 records to a partition."""
+    """Repeats without doubling, for more than 2^31 records to a partition, and can be stopped at once."""
 
-    def __init__(self, *, transactional_id: str | None = None, transaction_timeout_ms: int = 60_000, **rest: Any):
+    _sender_class: type[StoppableSender] = StoppableSender
+
+    def __init__(
+        self,
+        *,
+        transactional_id: str | None = None,
+        transaction_timeout_ms: int = 60_000,
+        retry_backoff_ms: int = 100,
+        **rest: Any,
+    ) -> None:
         super().__init__(
             transactional_id=transactional_id,
             transaction_timeout_ms=transaction_timeout_ms,
+            retry_backoff_ms=retry_backoff_ms,
             enable_idempotence=True,
             acks="all",
             **rest,
         )
         manager = WrappingTransactionManager(transactional_id, transaction_timeout_ms)
-        self._txn_manager = self._message_accumulator._txn_manager = self._sender._txn_manager = manager
+        self._txn_manager = self._message_accumulator._txn_manager = manager
+        self._sender = self._sender_class(
+            self.client,
+            acks=-1,
+            txn_manager=manager,
+            message_accumulator=self._message_accumulator,
+            retry_backoff_ms=retry_backoff_ms,
+            request_timeout_ms=self._request_timeout_ms,
+        )
+
+    async def kill(self) -> None:
+        """Sends nothing more and fails all that waits. `stop()` is then quick. What is open stays so until the next
+        producer with this transactional id."""
+        accumulator, manager = self._message_accumulator, self._txn_manager
+        left = [
+            *accumulator._pending_batches,
+            *(batch for batches in accumulator._batches.values() for batch in batches),
+        ]
+        await self._sender.kill()
+        accumulator.fail_all(ProducerClosed())
+        waiters = [batch._drain_waiter for batch in left]
+        waiters += [waiter for _, _, waiter in manager._pending_txn_offsets]
+        waiters += [manager._transaction_waiter] if manager._transaction_waiter else []
+        for waiter in waiters:
+            # Looked at, so that the loop does not report them as never retrieved.
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()
 
 
 class Kip447Producer(IdempotentProducer):
     """A transactional producer whose offsets are fenced by the group, one for all partitions of a process."""
 
-    def __init__(self, *, transactional_id: str, transaction_timeout_ms: int, retry_backoff_ms: int, **rest: Any):
-        super().__init__(
-            transactional_id=transactional_id,
-            transaction_timeout_ms=transaction_timeout_ms,
-            retry_backoff_ms=retry_backoff_ms,
-            **rest,
-        )
-        self._sender = TransactionalSender(
-            self.client,
-            acks=-1,
-            txn_manager=self._txn_manager,
-            message_accumulator=self._message_accumulator,
-            retry_backoff_ms=retry_backoff_ms,
-            request_timeout_ms=self._request_timeout_ms,
-        )
+    _sender_class = TransactionalSender
 
     def on_end_sent(self, failpoint: Failpoint) -> None:
         self._sender.reached = failpoint
@@ -339,26 +368,9 @@ class Kip447Producer(IdempotentProducer):
         return bool(self._sender.ends_unanswered)
 
     async def send_offsets_to_transaction(
-        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: GroupMetadata
+        self, offsets: Mapping[model.TopicPartition, model.Offset], group: GroupMetadata
     ) -> None:
         """Raises KafkaError: IllegalGenerationError, UnknownMemberIdError, FencedInstanceIdError where it is fenced."""
         self._sender.commit_as(group)
-        await super().send_offsets_to_transaction(dict(offsets), group.group)
-
-    async def kill(self) -> None:
-        """Sends nothing more and fails all that waits. `stop()` is then quick. What is open stays so until the next
-        producer with this transactional id."""
-        accumulator, manager = self._message_accumulator, self._txn_manager
-        left = [
-            *accumulator._pending_batches,
-            *(batch for batches in accumulator._batches.values() for batch in batches),
-        ]
-        await self._sender.kill()
-        accumulator.fail_all(ProducerClosed())
-        waiters = [batch._drain_waiter for batch in left]
-        waiters += [waiter for _, _, waiter in manager._pending_txn_offsets]
-        waiters += [manager._transaction_waiter] if manager._transaction_waiter else []
-        for waiter in waiters:
-            # Looked at, so that the loop does not report them as never retrieved.
-            if waiter.done() and not waiter.cancelled():
-                waiter.exception()
+        own = {TopicPartition(*partition): OffsetAndMetadata(*offset) for partition, offset in offsets.items()}
+        await super().send_offsets_to_transaction(own, group.group)  # which takes no other tuples

@@ -6,6 +6,7 @@ from aiokafka.errors import (
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
 )
 
 from app.errors import NoPermission, ServiceError
@@ -14,8 +15,14 @@ _REFUSED: dict[type[KafkaError], str] = {
     TopicAuthorizationFailedError: "may not {what}; grant this user the operation on the topic",
     GroupAuthorizationFailedError: "may not {what}; grant this user READ on the group",
     ClusterAuthorizationFailedError: "may not {what}; grant this user IDEMPOTENT_WRITE on the cluster",
+    TransactionalIdAuthorizationFailed: (
+        "may not {what}; grant this user WRITE on transactional ids that begin with APP_STREAMS__APPLICATION_ID"
+    ),
     SaslAuthenticationFailed: "may not {what}: the login was refused; look at APP_KAFKA__SASL_USERNAME and …PASSWORD",
 }
+
+CLIENT_FAILED: tuple[type[Exception], ...] = (KafkaError, TimeoutError, OSError)
+"""What a client raises that another attempt may mend; `fatal` knows the exceptions."""
 
 
 def fatal(error: Exception, *, who: str, what: str) -> ServiceError | None:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
+from app.kafka.compat import IdempotentProducer
 from app.settings.model import ConsumerSettings
 
 BATCH_BYTES = 900_000
@@ -14,12 +15,10 @@ REBALANCE_SHARE = 0.8
 """Of the request time-out: joining a group is one request, which must outlast the rebalance it waits for."""
 
 
-def idempotent_producer(options: dict[str, Any]) -> AIOKafkaProducer:
+def idempotent_producer(options: dict[str, Any]) -> IdempotentProducer:
     """Confirmed by all in-sync replicas; repeats without doubling, for as long as it takes."""
-    return AIOKafkaProducer(
+    return IdempotentProducer(
         **options,
-        acks="all",
-        enable_idempotence=True,
         max_batch_size=BATCH_BYTES,
         linger_ms=0,
     )

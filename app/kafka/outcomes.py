@@ -47,6 +47,10 @@ FENCING = (
 )
 
 
+CLIENT_ERRORS = (KafkaError, TimeoutError, AssertionError)
+"""What aiokafka raises; it guards the states of a transaction by assertions."""
+
+
 def failed(cause: BaseException, *, end_unanswered: bool) -> TransactionFailed:
     """`end_unanswered`: an EndTxn that commits may have reached the coordinator without our knowing what it said."""
     root = root_cause(cause)

@@ -17,6 +17,7 @@ _ACL_NAMES = {
     Operation.CREATE: "Create",
     Operation.DELETE: "Delete",
     Operation.DESCRIBE: "Describe",
+    Operation.DESCRIBE_CONFIGS: "DescribeConfigs",
     Operation.IDEMPOTENT_WRITE: "IdempotentWrite",
 }
 

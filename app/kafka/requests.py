@@ -4,39 +4,74 @@ aiokafka's clients hide what a broker said behind one error for all causes; a di
 Field names are those of Kafka's message definitions, in Python spelling.
 """
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
 from typing import Any
 
 import aiokafka.errors
-from aiokafka.protocol.types import Array, Boolean, Bytes, Int8, Int16, Int32, Int64, Schema, String
+from aiokafka.protocol.types import (
+    AbstractType,
+    Array,
+    Boolean,
+    Bytes,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    String,
+    TaggedFields,
+)
 
 Answer = dict[str, Any]
 
 _text = String("utf-8")
+_compact = CompactString("utf-8")
+
+
+class Uuid(AbstractType[str]):  # type: ignore[misc]  # aiokafka is untyped
+    """A topic's id, as Kafka's tools print it."""
+
+    @classmethod
+    def encode(cls, value: str) -> bytes:
+        return urlsafe_b64decode(f"{value}==")
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> str:
+        return urlsafe_b64encode(data.read(16)).decode().rstrip("=")
+
+
+NO_ID = "A" * 22
+"""What stands for no topic's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One version of one request. Not a flexible one: no tagged fields, header v1."""
+    """One version of one request. A flexible one has tagged fields, at its end and at that of every row."""
 
     name: str
     key: int
     version: int
     request: Any
     response: Any
+    flexible: bool = False
 
     def encode(self, correlation: int, client_id: str, values: tuple[object, ...]) -> bytes:
         header = (
             Int16.encode(self.key) + Int16.encode(self.version) + Int32.encode(correlation) + _text.encode(client_id)
         )
-        body: bytes = header + self.request.encode(values)
+        tags = TaggedFields.encode({}) if self.flexible else b""
+        body: bytes = header + tags + self.request.encode(values)
         return body
 
     def decode(self, body: bytes) -> Answer:
         """Raises ValueError where the bytes are not this answer."""
-        answer: Answer = _named(self.response, self.response.decode(BytesIO(body)))
+        rest = BytesIO(body)
+        if self.flexible:
+            TaggedFields.decode(rest)
+        answer: Answer = _named(self.response, self.response.decode(rest))
         return answer
 
 
@@ -52,12 +87,14 @@ class Code(IntEnum):
     """The result codes that we act on."""
 
     NONE = 0
+    OFFSET_OUT_OF_RANGE = 1
     UNKNOWN_TOPIC_OR_PARTITION = 3
     LEADER_NOT_AVAILABLE = 5
     COORDINATOR_LOAD_IN_PROGRESS = 14
     COORDINATOR_NOT_AVAILABLE = 15
     NOT_COORDINATOR = 16
     INVALID_TOPIC_EXCEPTION = 17
+    UNKNOWN_MEMBER_ID = 25
     TOPIC_AUTHORIZATION_FAILED = 29
     GROUP_AUTHORIZATION_FAILED = 30
     CLUSTER_AUTHORIZATION_FAILED = 31
@@ -70,14 +107,21 @@ class Code(IntEnum):
     INVALID_CONFIG = 40
     NOT_CONTROLLER = 41
     POLICY_VIOLATION = 44
+    TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53
     SASL_AUTHENTICATION_FAILED = 58
     NON_EMPTY_GROUP = 68
     GROUP_ID_NOT_FOUND = 69
     TOPIC_DELETION_DISABLED = 73
+    UNSTABLE_OFFSET_COMMIT = 88
 
 
 NOT_ALLOWED = frozenset(
-    {Code.TOPIC_AUTHORIZATION_FAILED, Code.GROUP_AUTHORIZATION_FAILED, Code.CLUSTER_AUTHORIZATION_FAILED}
+    {
+        Code.TOPIC_AUTHORIZATION_FAILED,
+        Code.GROUP_AUTHORIZATION_FAILED,
+        Code.CLUSTER_AUTHORIZATION_FAILED,
+        Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
 )
 TRANSIENT = frozenset(
     {
@@ -214,182 +258,54 @@ METADATA_WITH_OPERATIONS = Api(
         ("cluster_authorized_operations", Int32),
     ),
 )
-CREATE_TOPICS = Api(
-    "CreateTopics",
-    19,
-    2,
-    Schema(
-        (
-            "topics",
-            Array(
-                ("name", _text),
-                ("num_partitions", Int32),
-                ("replication_factor", Int16),
-                ("assignments", Array(("partition_index", Int32), ("broker_ids", Array(Int32)))),
-                ("configs", Array(("name", _text), ("value", _text))),
-            ),
-        ),
-        ("timeout_ms", Int32),
-        ("validate_only", Boolean),
-    ),
-    Schema(
-        ("throttle_time_ms", Int32),
-        ("topics", Array(("name", _text), ("error_code", Int16), ("error_message", _text))),
-    ),
-)
-DELETE_TOPICS = Api(
-    "DeleteTopics",
-    20,
-    1,
-    Schema(("topic_names", Array(_text)), ("timeout_ms", Int32)),
-    Schema(("throttle_time_ms", Int32), ("responses", Array(("name", _text), ("error_code", Int16)))),
-)
-DESCRIBE_CONFIGS = Api(
-    "DescribeConfigs",
-    32,
-    1,
-    Schema(
-        (
-            "resources",
-            Array(("resource_type", Int8), ("resource_name", _text), ("configuration_keys", Array(_text))),
-        ),
-        ("include_synonyms", Boolean),
-    ),
-    Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "results",
-            Array(
-                ("error_code", Int16),
-                ("error_message", _text),
-                ("resource_type", Int8),
-                ("resource_name", _text),
-                (
-                    "configs",
-                    Array(
-                        ("name", _text),
-                        ("value", _text),
-                        ("read_only", Boolean),
-                        ("config_source", Int8),
-                        ("is_sensitive", Boolean),
-                        ("synonyms", Array(("name", _text), ("value", _text), ("source", Int8))),
-                    ),
-                ),
-            ),
-        ),
-    ),
-)
-LIST_OFFSETS = Api(
-    "ListOffsets",
-    2,
-    1,
-    Schema(
-        ("replica_id", Int32),
-        (
-            "topics",
-            Array(("name", _text), ("partitions", Array(("partition_index", Int32), ("timestamp", Int64)))),
-        ),
-    ),
-    Schema(
-        (
-            "topics",
-            Array(
-                ("name", _text),
-                (
-                    "partitions",
-                    Array(("partition_index", Int32), ("error_code", Int16), ("timestamp", Int64), ("offset", Int64)),
-                ),
-            ),
-        ),
-    ),
-)
-FIND_COORDINATOR = Api(
-    "FindCoordinator",
+# From Kafka 2.8 (KIP-516) on a topic has an id, which tells it from an earlier one of its name.
+METADATA_WITH_IDS = Api(
+    "Metadata",
+    3,
     10,
-    1,
-    Schema(("key", _text), ("key_type", Int8)),
+    Schema(
+        ("topics", CompactArray(("topic_id", Uuid), ("name", _compact), ("tags", TaggedFields))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    ),
     Schema(
         ("throttle_time_ms", Int32),
-        ("error_code", Int16),
-        ("error_message", _text),
-        ("node_id", Int32),
-        ("host", _text),
-        ("port", Int32),
-    ),
-)
-HEARTBEAT = Api(
-    "Heartbeat",
-    12,
-    0,
-    Schema(("group_id", _text), ("generation_id", Int32), ("member_id", _text)),
-    Schema(("error_code", Int16)),
-)
-DESCRIBE_GROUPS = Api(
-    "DescribeGroups",
-    15,
-    0,
-    Schema(("groups", Array(_text))),
-    Schema(
         (
-            "groups",
-            Array(
-                ("error_code", Int16),
-                ("group_id", _text),
-                ("group_state", _text),
-                ("protocol_type", _text),
-                ("protocol_data", _text),
-                (
-                    "members",
-                    Array(
-                        ("member_id", _text),
-                        ("client_id", _text),
-                        ("client_host", _text),
-                        ("member_metadata", Bytes),
-                        ("member_assignment", Bytes),
-                    ),
-                ),
+            "brokers",
+            CompactArray(
+                ("node_id", Int32), ("host", _compact), ("port", Int32), ("rack", _compact), ("tags", TaggedFields)
             ),
         ),
-    ),
-)
-OFFSET_FETCH = Api(
-    "OffsetFetch",
-    9,
-    2,
-    Schema(
-        ("group_id", _text),
-        ("topics", Array(("name", _text), ("partition_indexes", Array(Int32)))),
-    ),
-    Schema(
+        ("cluster_id", _compact),
+        ("controller_id", Int32),
         (
             "topics",
-            Array(
-                ("name", _text),
+            CompactArray(
+                ("error_code", Int16),
+                ("name", _compact),
+                ("topic_id", Uuid),
+                ("is_internal", Boolean),
                 (
                     "partitions",
-                    Array(
-                        ("partition_index", Int32),
-                        ("committed_offset", Int64),
-                        ("metadata", _text),
+                    CompactArray(
                         ("error_code", Int16),
+                        ("partition_index", Int32),
+                        ("leader_id", Int32),
+                        ("leader_epoch", Int32),
+                        ("replica_nodes", CompactArray(Int32)),
+                        ("isr_nodes", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
                     ),
                 ),
+                ("topic_authorized_operations", Int32),
+                ("tags", TaggedFields),
             ),
         ),
-        ("error_code", Int16),
+        ("cluster_authorized_operations", Int32),
+        ("tags", TaggedFields),
     ),
-)
-DELETE_GROUPS = Api(
-    "DeleteGroups",
-    42,
-    0,
-    Schema(("groups_names", Array(_text))),
-    Schema(("throttle_time_ms", Int32), ("results", Array(("group_id", _text), ("error_code", Int16)))),
-)
-INIT_PRODUCER_ID = Api(
-    "InitProducerId",
-    22,
-    0,
-    Schema(("transactional_id", _text), ("transaction_timeout_ms", Int32)),
-    Schema(("throttle_time_ms", Int32), ("error_code", Int16), ("producer_id", Int64), ("producer_epoch", Int16)),
+    flexible=True,
 )

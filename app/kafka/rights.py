@@ -9,13 +9,10 @@ from app.kafka.admin import new_topic_row
 from app.kafka.cluster import Cluster, TopicState, missing
 from app.kafka.connection import Connection
 from app.kafka.faults import Fault, Step, printable
+from app.kafka.group_requests import FIND_COORDINATOR, HEARTBEAT, INIT_PRODUCER_ID
 from app.kafka.permissions import TopicNeed, grant, group_need, topic_needs, word
 from app.kafka.report import Result, failed, passed, remarked
 from app.kafka.requests import (
-    CREATE_TOPICS,
-    FIND_COORDINATOR,
-    HEARTBEAT,
-    INIT_PRODUCER_ID,
     NOT_ALLOWED,
     TRANSIENT,
     Answer,
@@ -23,6 +20,7 @@ from app.kafka.requests import (
     Operation,
     code_name,
 )
+from app.kafka.topic_requests import CREATE_TOPICS
 from app.kafka.topics import new_topic, remark
 from app.settings.model import KafkaSettings, SettingsTree
 

@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -20,15 +18,14 @@ from app.kafka.failpoints import Failpoint, Step, passes
 from app.kafka.failures import describe
 from app.kafka.group_metadata import GroupMetadata
 from app.kafka.opening import BATCH_BYTES
-from app.kafka.outcomes import TransactionFailed, failed, root_cause
+from app.kafka.outcomes import CLIENT_ERRORS, TransactionFailed, failed, root_cause
+from app.kafka.unconfirmed import Unconfirmed
+from app.streams.model import Offset, TopicPartition
 
 log = logging.getLogger(__name__)
 
 CLOSE_WITHIN = 1.0
 ABORT_WITHIN = 1.0
-
-_CLIENT_ERRORS = (KafkaError, TimeoutError, AssertionError)
-"""What aiokafka raises; it guards the states of a transaction by assertions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +37,6 @@ class TransactionOptions:
     batch_bytes: int = BATCH_BYTES
     compression: str | None = None
     failpoint: Failpoint = passes
-
-
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    partition: TopicPartition
-    records: int
-    confirmed: "asyncio.Future[RecordMetadata]"
 
 
 class TransactionalProducer:
@@ -63,10 +53,8 @@ class TransactionalProducer:
         self._reached = options.failpoint
         self._begun = False
         self._sending = 0
-        self._queued: list[_Queued] = []
-        self._unconfirmed = 0
+        self._unconfirmed = Unconfirmed()
         self._lost: BaseException | None = None
-        self._news = asyncio.Event()
         self._failure: TransactionFailed | None = None
         producer.on_end_sent(options.failpoint)
 
@@ -82,6 +70,7 @@ class TransactionalProducer:
     @property
     def lost(self) -> BaseException | None:
         """An error for which this transaction can no longer be committed, as soon as it is known."""
+        self._lost = self._lost or self._unconfirmed.error
         if self._lost is None and self._begun and self._producer.ended.done():
             self._lost = self._producer.ended.exception()
         return self._lost
@@ -92,16 +81,17 @@ class TransactionalProducer:
         self._reached(Step.BEFORE_BEGIN)
         self._producer.begin()
         self._begun = True
-        self._queued.clear()
-        self._producer.ended.add_done_callback(lambda _: self._news.set())
+        self._unconfirmed.clear()
+        self._producer.ended.add_done_callback(self._unconfirmed.wake)
         self._reached(Step.BEGUN)
 
     def create_batch(self) -> BatchBuilder:
         """`append(timestamp=, key=, value=, headers=)` with milliseconds and a list of headers; None: it is full."""
         return self._producer.create_batch()
 
-    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> None:
-        """Returns when it is queued: one batch waits per partition while one is under way. Raises TransactionFailed."""
+    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[RecordMetadata]":
+        """Returns when it is queued: one batch waits per partition while one is under way. The future, which is not to
+        be cancelled, tells when the broker has it. Raises TransactionFailed."""
         self._check(begun=True)
         if not (records := batch.record_count()):
             raise ValueError("a batch without records")
@@ -112,19 +102,20 @@ class TransactionalProducer:
                 raise self.lost
             self._reached(Step.BEFORE_SEND)
             async with asyncio.timeout(self._patience):
-                confirmed = await self._producer.send_batch(batch, topic, partition=partition)
+                confirmed: asyncio.Future[RecordMetadata] = await self._producer.send_batch(
+                    batch, topic, partition=partition
+                )
         except BaseException as error:
             await self._leave(error)
             raise
         finally:
             self._sending -= 1
-        self._queued.append(_Queued(TopicPartition(topic, partition), records, confirmed))
-        self._unconfirmed += 1
-        confirmed.add_done_callback(self._settled)
+        self._unconfirmed.add(TopicPartition(topic, partition), records, confirmed)
         self._reached(Step.SENT)
+        return confirmed
 
     async def commit(
-        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: GroupMetadata | None
+        self, offsets: Mapping[TopicPartition, Offset], group: GroupMetadata | None
     ) -> dict[TopicPartition, int]:
         """The offset after our last record, for each partition that was written (the marker not counted).
 
@@ -138,8 +129,7 @@ class TransactionalProducer:
             raise RuntimeError("a batch is being sent: it would belong to no transaction or to the next")
         try:
             async with asyncio.timeout(self._patience):
-                await self._confirm()
-                ends = _ends(self._queued)
+                ends = await self._unconfirmed.confirmed(lambda: self.lost)
                 self._reached(Step.CONFIRMED)
                 if group is not None and offsets:
                     await self._producer.send_offsets_to_transaction(offsets, group)
@@ -157,7 +147,8 @@ class TransactionalProducer:
         self._check(begun=True)
         try:
             async with asyncio.timeout(self._patience):
-                await self._confirm()  # aiokafka would deliver what is queued, without a bound
+                # aiokafka would deliver what is queued, without a bound.
+                await self._unconfirmed.confirmed(lambda: self.lost)
                 await self._producer.abort_transaction()
         except BaseException as error:
             await self._leave(error)
@@ -175,20 +166,6 @@ class TransactionalProducer:
         await self._producer.kill()
         await close(self._producer.stop(), within=CLOSE_WITHIN)
 
-    async def _confirm(self) -> None:
-        """Every batch, looked at: aiokafka commits transactions of which a batch has failed."""
-        while self._unconfirmed and self.lost is None:
-            self._news.clear()
-            await self._news.wait()
-        if self.lost is not None:
-            raise self.lost
-
-    def _settled(self, confirmed: "asyncio.Future[RecordMetadata]") -> None:
-        self._unconfirmed -= 1
-        error = asyncio.CancelledError() if confirmed.cancelled() else confirmed.exception()
-        self._lost = self._lost or error
-        self._news.set()
-
     def _check(self, *, begun: bool) -> None:
         if self._failure is not None:
             raise self._failure
@@ -204,17 +181,8 @@ class TransactionalProducer:
             # Only now is it certain what was sent.
             if self._failure is None:
                 self._failure = failed(cause, end_unanswered=self._producer.end_unanswered)
-        if isinstance(error, _CLIENT_ERRORS):
+        if isinstance(error, CLIENT_ERRORS):
             raise self._failure from cause
-
-
-def _ends(queued: list[_Queued]) -> dict[TopicPartition, int]:
-    ends: dict[TopicPartition, int] = {}
-    for batch in queued:
-        base = batch.confirmed.result().offset
-        if base >= 0:  # a broker that has forgotten a repeated batch says only that it has it
-            ends[batch.partition] = base + batch.records
-    return ends
 
 
 @asynccontextmanager

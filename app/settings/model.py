@@ -10,19 +10,25 @@ from app.settings.types import (
     Entries,
     File,
     Function,
+    Guarantee,
     Host,
+    InstanceId,
     Int64,
     LogFormat,
     LogLevel,
     Milliseconds,
     Once,
+    OnError,
+    OwnUrl,
     Role,
     SaslMechanism,
     Secret,
     SecurityProtocol,
     Server,
     Some,
+    StoreKind,
     Text,
+    Token,
     TopicName,
     Url,
 )
@@ -111,6 +117,16 @@ class HttpSettings(Section):
     allowed_hosts: Annotated[tuple[Host, ...], Entries, Once] = Field(
         (), description="further host names that a browser may use for the page"
     )
+    advertised: OwnUrl | None = Field(
+        None,
+        description="http://host:port at which the other instances reach this one, for queries of tables; "
+        "unset: the address it listens on, where that is one",
+    )
+    token: Token | None = Field(
+        None,
+        description="what queries of tables and every POST have to bring (authorization: Bearer …), the same for all "
+        "instances; needed where others than this machine can connect",
+    )
 
 
 class BrokerSettings(Section):
@@ -142,6 +158,76 @@ class StreamsSettings(Section):
     application_id: ApplicationId = Field(
         "kafka-demo-streams", description="consumer group and prefix of the internal topics"
     )
+    guarantee: Guarantee = Field(
+        "exactly_once_v2",
+        description="what holds over crashes; at_least_once may repeat results and is a little faster",
+    )
+    commit_interval_ms: int | None = Field(
+        None,
+        ge=1,
+        le=600_000,
+        description="results of exactly_once_v2 are seen by others after this time; unset: 100, at_least_once: 30000",
+    )
+    transaction_timeout_ms: int = Field(
+        10_000,
+        ge=1_000,
+        le=900_000,
+        description="Kafka aborts what a crashed instance left open after this time, unless a successor does before",
+    )
+    max_overlay_rows: int = Field(
+        50_000, ge=100, le=10_000_000, description="changed rows of tables from which on a commit comes early"
+    )
+    store: StoreKind = Field("disk", description="where tables are kept; memory is rebuilt from Kafka at every start")
+    state_dir: File | None = Field(
+        None, description="where tables on disk are kept between runs; unset: below the user's data directory"
+    )
+    session_timeout_ms: int = Field(
+        10_000, ge=6_000, le=1_800_000, description="a silent instance's tasks go to others after this time"
+    )
+    heartbeat_interval_ms: int | None = Field(
+        None, ge=50, le=600_000, description="how often an instance says that it lives; unset: 300"
+    )
+    instance_id: InstanceId | None = Field(
+        None,
+        description="name of this instance among those of the group (static membership): restarted within the session "
+        "time-out, it gets its tasks back and nobody else's move",
+    )
+    standbys: int = Field(
+        0, ge=0, le=10, description="instances that keep a copy of each task's tables, to take over without a pause"
+    )
+    max_task_idle_ms: int = Field(
+        0,
+        ge=-1,
+        le=2**31 - 1,
+        description="how long a task waits for an empty partition that may lag behind, to keep records in order; "
+        "-1: not even for what is being fetched",
+    )
+    errors: OnError = Field(
+        "dead_letter",
+        description="a record that fails is skipped and kept in the dead-letter topic, or ends the service",
+    )
+    dead_letter_topic: TopicName | None = Field(
+        None, description="where records that fail are kept; unset: the application id + .dlq"
+    )
+    explicit_names: bool = Field(
+        False, description="refuse a topology whose tables or internal topics have generated names"
+    )
+
+    @property
+    def commit_every_ms(self) -> int:
+        if self.commit_interval_ms is not None:
+            return self.commit_interval_ms
+        return 100 if self.exactly_once else 30_000
+
+    @property
+    def exactly_once(self) -> bool:
+        return self.guarantee == "exactly_once_v2"
+
+    @property
+    def heartbeat_every_ms(self) -> int:
+        return (
+            min(300, self.session_timeout_ms // 3) if self.heartbeat_interval_ms is None else self.heartbeat_interval_ms
+        )
 
 
 class SettingsTree(Section):
@@ -163,3 +249,7 @@ class SettingsTree(Section):
     @property
     def dead_letter_topic(self) -> str:
         return self.c.dead_letter_topic or f"{self.kafka.topic}.dlq"
+
+    @property
+    def streams_dead_letter_topic(self) -> str:
+        return self.streams.dead_letter_topic or f"{self.streams.application_id}.dlq"

@@ -28,6 +28,7 @@ def faults(settings: SettingsTree, given: Container[str]) -> Iterator[Fault]:
     yield from _unencrypted(settings.kafka)
     yield from _topics(settings)
     yield from _groups(settings)
+    yield from _streams(settings, given)
     yield from _numbers(settings)
 
 
@@ -120,8 +121,40 @@ def _topics(settings: SettingsTree) -> Iterator[Fault]:
         yield Fault(
             "c.dead_letter_topic", f"is {topic}, the topic of the numbers itself; dead letters would be read again"
         )
-    elif topic.replace(".", "_") == dead.replace(".", "_"):
+    elif _alike(topic, dead):
         yield Fault("c.dead_letter_topic", f"collides with {topic}: for Kafka '.' and '_' are the same in topic names")
+    failed = settings.streams_dead_letter_topic
+    if failed == topic:
+        yield Fault(
+            "streams.dead_letter_topic",
+            f"is {topic}, the topic of the numbers itself; dead letters would be read again",
+        )
+    for other in (topic, dead):
+        if failed != other and _alike(failed, other):
+            words = f"collides with {other}: for Kafka '.' and '_' are the same in topic names"
+            yield Fault("streams.dead_letter_topic", words)
+
+
+def _alike(topic: str, other: str) -> bool:
+    return topic.replace(".", "_") == other.replace(".", "_")
+
+
+def _streams(settings: SettingsTree, given: Container[str]) -> Iterator[Fault]:
+    options = settings.streams
+    if not options.exactly_once and "streams.transaction_timeout_ms" in given:
+        yield Fault("streams.transaction_timeout_ms", f"has no effect as APP_STREAMS__GUARANTEE is {options.guarantee}")
+    if options.exactly_once and options.commit_every_ms >= options.transaction_timeout_ms:
+        yield Fault(
+            "streams.commit_interval_ms",
+            f"must be less than APP_STREAMS__TRANSACTION_TIMEOUT_MS, {options.transaction_timeout_ms}: "
+            "Kafka would abort every transaction before it is committed",
+        )
+    if options.heartbeat_every_ms * 3 > options.session_timeout_ms:
+        yield Fault(
+            "streams.heartbeat_interval_ms",
+            f"must be at most a third of APP_STREAMS__SESSION_TIMEOUT_MS, {options.session_timeout_ms}: "
+            "a heartbeat or two may be late",
+        )
 
 
 def _groups(settings: SettingsTree) -> Iterator[Fault]:

@@ -161,6 +161,29 @@ def _url(value: str) -> str:
     return value
 
 
+def _token(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not re.fullmatch(r"[!-~]+", text):  # what a header may hold, without quoting
+        raise refused("must have visible ASCII characters only")
+    if not 16 <= len(text) <= 1_024:
+        raise refused("must have 16 to 1024 characters")
+    return value
+
+
+def _own_url(value: str) -> str:
+    """`http://host:port`, as others on the network reach this process."""
+    scheme, _, rest = value.removesuffix("/").partition("://")
+    try:
+        host, port = address(rest)
+    except PydanticCustomError:
+        host = ""
+    if scheme.lower() != "http" or not host:
+        raise refused("must be http://host:port, such as http://10.0.0.7:8080")
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # recognised, not listened on
+        raise refused("must name this machine; the address that stands for all of them leads nowhere")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _function(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", value):
         raise refused("must be module:function, such as app.pipeline:topology")
@@ -188,6 +211,11 @@ SaslMechanism = Annotated[
     Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
     _spelled(lambda word: word.upper().replace("_", "-")),
 ]
+Guarantee = Annotated[
+    Literal["exactly_once_v2", "at_least_once"], _spelled(lambda word: word.lower().replace("-", "_"))
+]
+StoreKind = Annotated[Literal["disk", "memory"], _spelled(str.lower)]
+OnError = Annotated[Literal["dead_letter", "fail"], _spelled(lambda word: word.lower().replace("-", "_"))]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _spelled(str.upper)]
 LogFormat = Annotated[Literal["auto", "pretty", "json"], _spelled(str.lower)]
 
@@ -197,6 +225,9 @@ Copies = Annotated[int, AfterValidator(_copies)]
 Text = Annotated[str, AfterValidator(_text)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 TopicName = Annotated[str, AfterValidator(_topic)]
+InstanceId = Annotated[str, AfterValidator(_topic)]  # Kafka has the same rules for a group.instance.id
+Token = Annotated[SecretStr, AfterValidator(_token)]
+OwnUrl = Annotated[str, AfterValidator(_own_url)]
 ApplicationId = Annotated[str, AfterValidator(_application_id)]
 Host = Annotated[str, AfterValidator(_host)]
 Server = Annotated[str, AfterValidator(_server)]

@@ -109,8 +109,10 @@ class TaskState:
 
     def close(self) -> None:
         """Everything is on the disk, and the metadata can prove it."""
-        self._environment.sync()
-        self._environment.close()
+        try:
+            self._environment.sync()
+        finally:
+            self._environment.close()
         data = self.path / DATA_FILE
         size = data.stat().st_size
         crc = checksum(data) if size <= self._limits.digest_bytes else None

@@ -120,6 +120,7 @@ class StreamsConfig:
     cache_bytes: int = 0  # statestore.cache.max.bytes
     log_every_put: bool = False  # no counterpart: one changelog row per put, as Java with cache 0
     max_task_idle: int = 0  # max.task.idle.ms
+    remember_times: bool = True  # no counterpart: what operators know of stream time is committed with the offsets
     window_emit_interval: int | None = None  # 1000; __emit.interval.ms.kstreams.windowed.aggregation__
     outer_join_emit_interval: int | None = None  # 1000; __emit.interval.ms.kstreams.outer.join.spurious.results.fix__
     changelog_extra_retention: int = 86_400_000  # windowstore.changelog.additional.retention.ms

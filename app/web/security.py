@@ -9,6 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.authority import STEERING, Authority, is_cross_site
+
 LONGEST_HEAD = 10_240  # bytes of request line and headers
 
 # Probes and scrapers address a machine by whatever name they know; what they read is no secret to them.
@@ -31,7 +33,7 @@ _HEADERS = {
 _HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)]|([^\s:/@\[\]]+))(?::\d{1,5})?")
 
 
-def guarded(app: ASGIApp, hosts: Collection[str]) -> ASGIApp:
+def guarded(app: ASGIApp, hosts: Collection[str], authority: Authority) -> ASGIApp:
     """`app` behind the checks. `hosts` may be asked for besides the names of this machine itself."""
     # A setting writes an IPv6 address bare, a Host header in brackets.
     written = (f"[{host}]" if host.count(":") > 1 else host for host in hosts)
@@ -45,25 +47,30 @@ def guarded(app: ASGIApp, hosts: Collection[str]) -> ASGIApp:
                 headers["date"] = formatdate(usegmt=True)
             await send(message)
 
-        await (refusal(scope, allowed) or app)(scope, receive, send_with_headers)
+        await (refusal(scope, allowed, authority) or app)(scope, receive, send_with_headers)
 
     return guard
 
 
-def refusal(scope: Scope, allowed: Collection[str]) -> Response | None:
+def refusal(scope: Scope, allowed: Collection[str], authority: Authority) -> Response | None:
     """The answer to a request that must not go further. `allowed`: as `host_name` gives them."""
     headers = Headers(scope=scope)
-    if scope["method"] not in ("GET", "HEAD"):
+    method, path = scope["method"], scope["path"]
+    steers = method == "POST" and path in STEERING
+    if method not in ("GET", "HEAD") and not steers:
         return _no(405, "only GET is served here", {"allow": "GET, HEAD"})
-    if len(scope["path"]) + len(scope["query_string"]) + sum(len(k) + len(v) for k, v in headers.raw) > LONGEST_HEAD:
+    if len(path) + len(scope["query_string"]) + sum(len(k) + len(v) for k, v in headers.raw) > LONGEST_HEAD:
         return _no(431, "the request's head is too long")
     if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
-        return _no(413, "a GET carries no body here")
-    if scope["path"] not in _ANY_HOST and not _is_ours(headers.getlist("host"), scope.get("server"), allowed):
+        return _no(413, "no request carries a body here")
+    if path not in _ANY_HOST and not _is_ours(headers.getlist("host"), scope.get("server"), allowed):
         # A page of another site could have let its own name point here (DNS rebinding); the browser then lets its
         # script read our answers, but it cannot lie about the name.
         return _no(421, "not a name of this service; APP_HTTP__ALLOWED_HOSTS can add names")
-    return None
+    if steers and is_cross_site(headers):
+        # A page may send this without being able to read the answer: it would have been done by then.
+        return _no(403, "another site's page may not ask for this")
+    return authority.refusal(method, path, headers)
 
 
 def _no(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:

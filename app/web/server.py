@@ -1,6 +1,7 @@
 """The HTTP side of the service: a socket, the routes, and a server on the running loop that ends when it should."""
 
 import errno
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -16,12 +17,15 @@ from app.errors import ConfigError
 from app.log import get_logger
 from app.settings.model import HttpSettings
 from app.statistics import ServiceStatistics
+from app.web.access import Streams, no_streams
+from app.web.authority import Authority
 from app.web.connection import Connection
 from app.web.facts import facts
 from app.web.metrics import CONTENT_TYPE, exposition
 from app.web.page import page, static
 from app.web.probes import probes
 from app.web.security import LONGEST_HEAD, guarded
+from app.web.stores import steering, stores
 
 log = get_logger(__name__)
 
@@ -99,8 +103,22 @@ def url(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def create_app(statistics: Statistics, hosts: Collection[str] = ()) -> ASGIApp:
-    """The application without a server. `hosts`: names that a browser may use for it besides this machine's own."""
+def is_exposed(listener: socket.socket) -> bool:
+    """Whether others than this machine can connect."""
+    address = ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return not (mapped or address).is_loopback
+
+
+def create_app(
+    statistics: Statistics,
+    hosts: Collection[str] = (),
+    *,
+    streams: Streams = no_streams,
+    authority: Authority | None = None,
+) -> ASGIApp:
+    """The application without a server. `hosts`: names that it may be asked for besides this machine's own, that of its
+    advertised address too."""
 
     async def show_metrics(_: Request) -> Response:
         return Response(exposition(statistics()), headers={"content-type": CONTENT_TYPE})
@@ -116,22 +134,32 @@ def create_app(statistics: Statistics, hosts: Collection[str] = ()) -> ASGIApp:
         Route("/metrics", show_metrics),
         Route("/statistics", show_statistics),
         *probes(statistics),
+        *stores(streams),
+        *steering(streams),
         *static(),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
-    return guarded(app, hosts)
+    return guarded(app, hosts, authority or Authority())
 
 
 @asynccontextmanager
-async def serve(listener: socket.socket, statistics: Statistics, hosts: Collection[str] = ()) -> AsyncIterator[None]:
-    """Serve on the running loop while the context is open; takes the socket over and closes it.
+async def serve(
+    listener: socket.socket,
+    statistics: Statistics,
+    hosts: Collection[str] = (),
+    *,
+    streams: Streams = no_streams,
+    token: str | None = None,
+) -> AsyncIterator[None]:
+    """Serve on the running loop while the context is open; takes the socket over and closes it. token: what questions
+    to stores and every POST must bring, where others than this machine can connect or where it is set.
 
     Of uvicorn's server only its start and its stop are used. Its main loop would watch for signals, which are the
     service's, and wake up ten times a second for a date header, which `guarded` sets. So no task is left to die.
     """
     config = uvicorn.Config(
-        create_app(statistics, hosts),
+        create_app(statistics, hosts, streams=streams, authority=Authority(token, is_exposed(listener))),
         http=Connection,
         ws="none",
         lifespan="off",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.broker.home import Home, Identity, new_cluster_id, user_folder
+from app.broker.home import Home, Identity, new_cluster_id
 from app.errors import BrokerUnavailable, ConfigError
 
 
@@ -14,21 +14,6 @@ def home(tmp_path: Path) -> Home:
     made = Home(tmp_path / "broker")
     made.prepare()
     return made
-
-
-@pytest.mark.parametrize(
-    ("kind", "environ", "platform", "folder"),
-    [
-        ("data", {}, "linux", "~/.local/share/kafka-demo"),
-        ("cache", {}, "linux", "~/.cache/kafka-demo"),
-        ("data", {"XDG_DATA_HOME": "/x"}, "linux", "/x/kafka-demo"),
-        ("cache", {"XDG_CACHE_HOME": "relative"}, "linux", "~/.cache/kafka-demo"),
-        ("data", {"XDG_DATA_HOME": "/x"}, "darwin", "~/Library/Application Support/kafka-demo"),
-        ("cache", {}, "darwin", "~/Library/Caches/kafka-demo"),
-    ],
-)
-def test_where_a_user_s_files_go(kind: str, environ: dict[str, str], platform: str, folder: str) -> None:
-    assert user_folder(kind, environ, platform) == Path(folder).expanduser()
 
 
 def test_somebody_else_s_directory_is_left_alone(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def settings(config: Mapping[str, Any], *, log_every_put: bool) -> StreamsConfig
         persistent_stores=config.get("store", "rocksdb") == "rocksdb",
         cache_bytes=config.get("cache_bytes", 0),
         log_every_put=log_every_put,
+        # Java's operators forget them in a restart.
+        remember_times=False,
         **extra,
     )
 

@@ -9,7 +9,8 @@ import pytest
 from app.errors import BrokerUnavailable, ConfigError, NoPermission
 from app.kafka.admin import open_admin
 from app.kafka.clients import target
-from app.kafka.requests import CREATE_TOPICS, Code, Operation
+from app.kafka.requests import Code, Operation
+from app.kafka.topic_requests import CREATE_TOPICS
 from app.kafka.topics import DEAD_LETTER_ROOM, DEFAULT_MAX_MESSAGE_BYTES, ensure_topics, new_topic
 from app.settings import KafkaSettings, SettingsTree
 from tests.kafka import far_sides

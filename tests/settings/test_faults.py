@@ -9,6 +9,7 @@ INT64 = "from -9223372036854775808 to 9223372036854775807"
 HOSTLESS = "must be host:port, but its host is neither a name nor an address"
 LIST = 'must be a list such as a,b or ["a", "b"]'
 URL = "must be a URL such as https://login.example.com/token, without a user name or a fragment"
+OWN_URL = "must be http://host:port, such as http://10.0.0.7:8080"
 
 ONE_VALUE = [
     # fixed words
@@ -88,6 +89,30 @@ ONE_VALUE = [
     ("APP_C__SESSION_TIMEOUT_MS", "5999", "must be from 6000 to 1800000 (got '5999')"),
     ("APP_HTTP__PORT", "65536", "must be from 0 to 65535 (got '65536')"),
     ("APP_HTTP__PORT", "tcp://10.0.0.1:80", "must be a whole number (got 'tcp://10.0.0.1:80')"),
+    ("APP_STREAMS__COMMIT_INTERVAL_MS", "0", "must be from 1 to 600000 (got '0')"),
+    ("APP_STREAMS__TRANSACTION_TIMEOUT_MS", "900001", "must be from 1000 to 900000 (got '900001')"),
+    ("APP_STREAMS__SESSION_TIMEOUT_MS", "5999", "must be from 6000 to 1800000 (got '5999')"),
+    ("APP_STREAMS__STANDBYS", "11", "must be from 0 to 10 (got '11')"),
+    ("APP_STREAMS__MAX_TASK_IDLE_MS", "-2", "must be from -1 to 2147483647 (got '-2')"),
+    (
+        "APP_STREAMS__GUARANTEE",
+        "exactly_once",
+        "must be one of exactly_once_v2, at_least_once (got 'exactly_once'); did you mean exactly_once_v2?",
+    ),
+    ("APP_STREAMS__STORE", "rocksdb", "must be one of disk, memory (got 'rocksdb')"),
+    ("APP_STREAMS__ERRORS", "skip", "must be one of dead_letter, fail (got 'skip')"),
+    ("APP_STREAMS__INSTANCE_ID", "a b", "must have letters, digits, '.', '_' and '-' only (got 'a b')"),
+    ("APP_STREAMS__DEAD_LETTER_TOPIC", "a/b", "must have letters, digits, '.', '_' and '-' only (got 'a/b')"),
+    # where the others reach us
+    ("APP_HTTP__ADVERTISED", "one:8080", f"{OWN_URL} (got 'one:8080')"),
+    ("APP_HTTP__ADVERTISED", "https://one:8080", f"{OWN_URL} (got 'https://one:8080')"),
+    ("APP_HTTP__ADVERTISED", "http://one", f"{OWN_URL} (got 'http://one')"),
+    ("APP_HTTP__ADVERTISED", "http://one:8080/stores", f"{OWN_URL} (got 'http://one:8080/stores')"),
+    (
+        "APP_HTTP__ADVERTISED",
+        "http://0.0.0.0:80",
+        "must name this machine; the address that stands for all of them leads nowhere (got 'http://0.0.0.0:80')",
+    ),
     # text
     ("APP_KAFKA__ALLOW_PLAIN_PASSWORD", "maybe", "must be true or false (got 'maybe')"),
     ("KAFKA_TOPIC", "my topic", "must have letters, digits, '.', '_' and '-' only (got 'my topic')"),
@@ -124,6 +149,8 @@ ONE_VALUE = [
     ("KAFKA_SASL_PASSWORD", "canary\udcff", "must be UTF-8 text"),
     ("KAFKA_SASL_PASSWORD", "canary\nsecond line", "must be one line without control characters"),
     ("KAFKA_SSL_KEYPASSWORD", "canary\0", "must be one line without control characters"),
+    ("APP_HTTP__TOKEN", "canary", "must have 16 to 1024 characters"),
+    ("APP_HTTP__TOKEN", "canary with blanks in it", "must have visible ASCII characters only"),
 ]
 
 

@@ -30,6 +30,7 @@ def test_every_setting_but_a_secret_has_a_flag() -> None:
         "kafka.sasl_password",
         "kafka.oauth_token",
         "kafka.oauth_client_secret",
+        "http.token",
     ]
     flags = [setting.flag for setting in SETTINGS if setting.flag is not None]
     assert len(set(flags)) == len(flags)

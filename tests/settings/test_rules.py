@@ -129,6 +129,42 @@ REFUSED = [
         {"APP_STREAMS__APPLICATION_ID": "numbers"},
         ["APP_C__GROUP_ID: is APP_STREAMS__APPLICATION_ID too; consumer C and the topology need groups of their own"],
     ),
+    (
+        {"KAFKA_TOPIC": "t", "APP_STREAMS__DEAD_LETTER_TOPIC": "t"},
+        ["APP_STREAMS__DEAD_LETTER_TOPIC: is t, the topic of the numbers itself; dead letters would be read again"],
+    ),
+    (
+        {"APP_STREAMS__DEAD_LETTER_TOPIC": "numtest1_dlq"},
+        [
+            (
+                "APP_STREAMS__DEAD_LETTER_TOPIC: collides with numtest1.dlq: "
+                "for Kafka '.' and '_' are the same in topic names"
+            )
+        ],
+    ),
+    # times of the stream topology
+    (
+        {"APP_STREAMS__COMMIT_INTERVAL_MS": "10000"},
+        [
+            (
+                "APP_STREAMS__COMMIT_INTERVAL_MS: must be less than APP_STREAMS__TRANSACTION_TIMEOUT_MS, 10000: "
+                "Kafka would abort every transaction before it is committed"
+            )
+        ],
+    ),
+    (
+        {"APP_STREAMS__GUARANTEE": "at_least_once", "APP_STREAMS__TRANSACTION_TIMEOUT_MS": "20000"},
+        ["APP_STREAMS__TRANSACTION_TIMEOUT_MS: has no effect as APP_STREAMS__GUARANTEE is at_least_once"],
+    ),
+    (
+        {"APP_STREAMS__HEARTBEAT_INTERVAL_MS": "2001", "APP_STREAMS__SESSION_TIMEOUT_MS": "6000"},
+        [
+            (
+                "APP_STREAMS__HEARTBEAT_INTERVAL_MS: must be at most a third of APP_STREAMS__SESSION_TIMEOUT_MS, 6000: "
+                "a heartbeat or two may be late"
+            )
+        ],
+    ),
     # numbers that end too soon
     (
         {"APP_A__FIRST": str(2**63 - 2), "APP_A__COUNT": "2"},
@@ -155,6 +191,10 @@ def test_what_does_not_fit_together_is_refused(environ: dict[str, str], lines: l
         OAUTH | CLIENT | {"APP_KAFKA__OAUTH_TOKEN_URL": "http://localhost:8081/token"},
         FAR | {"KAFKA_SECURITY_PROTOCOL": "SSL"},
         {"APP_KAFKA__TOPIC": "t" * 245},
+        {"APP_STREAMS__COMMIT_INTERVAL_MS": "9999"},
+        {"APP_STREAMS__COMMIT_INTERVAL_MS": "30000", "APP_STREAMS__GUARANTEE": "at_least_once"},
+        {"APP_STREAMS__HEARTBEAT_INTERVAL_MS": "2000", "APP_STREAMS__SESSION_TIMEOUT_MS": "6000"},
+        {"APP_STREAMS__DEAD_LETTER_TOPIC": "numtest1.dlq"},
         {"APP_A__FIRST": str(-(2**63))},
     ],
 )

@@ -86,6 +86,34 @@ def test_the_home_directory_is_known_outside_of_a_shell(monkeypatch: pytest.Monk
     assert settings({"APP_BROKER__DATA_DIR": "~/kafka"}).broker.data_dir == tmp_path / "kafka"
 
 
+def test_the_guarantee_decides_how_often_is_committed_unless_that_is_set() -> None:
+    assert settings({}).streams.commit_every_ms == 100
+    assert settings({"APP_STREAMS__GUARANTEE": "At-Least-Once"}).streams.commit_every_ms == 30_000
+    assert settings({"APP_STREAMS__COMMIT_INTERVAL_MS": "7"}).streams.commit_every_ms == 7
+
+
+def test_a_heartbeat_comes_every_300_ms_unless_that_is_set() -> None:
+    assert settings({}).streams.heartbeat_every_ms == 300
+    assert settings({"APP_STREAMS__HEARTBEAT_INTERVAL_MS": "500"}).streams.heartbeat_every_ms == 500
+
+
+def test_dead_letters_of_the_topology_go_beside_its_internal_topics() -> None:
+    assert settings({"APP_STREAMS__APPLICATION_ID": "orders"}).streams_dead_letter_topic == "orders.dlq"
+    assert settings({"APP_STREAMS__DEAD_LETTER_TOPIC": "bad"}).streams_dead_letter_topic == "bad"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("http://one:8080", "http://one:8080"),
+        ("HTTP://10.0.0.7:1/", "http://10.0.0.7:1"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_the_advertised_address_is_kept_without_a_path(text: str, value: str) -> None:
+    assert settings({"APP_HTTP__ADVERTISED": text}).http.advertised == value
+
+
 def test_the_tree_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings({}).kafka.topic = "other"  # type: ignore[misc]  # that is the point

@@ -25,7 +25,7 @@ class SelfJoin:
         fetch = fetch_of(runtime.store(self.store))
         before, after = self.windows.before, self.windows.after
         retention = before + after + self.windows.grace
-        stream_time = -1
+        stream_time = runtime.remembered(f"{runtime.node}-time", lambda: stream_time)
 
         def hand_on(key: Any, result: Any, timestamp: int) -> None:
             kept = ctx.timestamp

@@ -72,6 +72,8 @@ class JoinSide:
         if self.waiting is None:
             return _inner_step(self, runtime.ctx, others, forward)
         tracker = runtime.shared(f"{self.join}-times", TimeTracker)
+        tracker.stream_time = runtime.remembered(f"{self.join}-time", lambda: tracker.stream_time)
+        tracker.earliest = runtime.remembered(f"{self.join}-earliest", lambda: tracker.earliest, LARGEST_LONG)
         waiting = runtime.store(self.waiting)
         emit_closed = _closed_rows(self, runtime, tracker, waiting, forward)
         return _outer_step(self, runtime.ctx, others, waiting, tracker, emit_closed, forward)

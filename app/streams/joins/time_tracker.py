@@ -8,7 +8,7 @@ LARGEST_LONG: Final = 2**63 - 1
 
 
 class TimeTracker:
-    """One per join and task, in memory only: a restart begins anew. All times in ms.
+    """One per join and task. All times in ms. In Java a restart begins anew; here the first two are remembered.
 
     stream_time: highest timestamp of either side, of records that are dropped too.
     earliest: timestamp of the oldest row that may be waiting, the largest long if none is known.

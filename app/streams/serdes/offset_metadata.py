@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 UNKNOWN: Final = -1
+# What a broker takes by default (offset.metadata.max.bytes).
+MAX_LENGTH: Final = 4096
 
 _VERSION: Final = 2
 _LONG = struct.Struct(">q")

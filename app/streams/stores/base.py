@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -45,6 +45,18 @@ class Base(Protocol):
 
     def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
         """Drop all rows with these prefixes, write the others (None deletes) and the marks: all or nothing."""
+        ...
+
+    def applying(
+        self,
+        writes: Sequence[tuple[bytes, bytes | None]],
+        marks: Marks,
+        dropped: Sequence[bytes] = (),
+        *,
+        slice_ms: float,
+    ) -> Generator[None, None, None]:
+        """`apply` in steps of about `slice_ms`, a yield between them. The marks are the old ones until the last step;
+        rows may be either. Closed before its end, it leaves everything as it was. One at a time."""
         ...
 
     def marks(self) -> Marks:

@@ -17,6 +17,7 @@ from app.streams.stores.segments import LARGEST_LONG
 from app.streams.stores.session import END_START, SessionStore, bounds_of
 from app.streams.stores.session import SUFFIX as SESSION_SUFFIX
 from app.streams.stores.specs import KeyValueSpec, SessionSpec, WindowSpec
+from app.streams.stores.stage import Stage
 from app.streams.stores.store import Home
 from app.streams.stores.window import PREFIX, START_SEQUENCE, WindowStore, by_start, start_of
 from app.streams.stores.window import SUFFIX as WINDOW_SUFFIX
@@ -142,12 +143,32 @@ class Front:
         current.enter(ctx)
 
 
-class CachingKeyValueStore(KeyValueStore[K, V]):
+class Fronted:
+    """What all stores behind a cache have."""
+
+    __slots__ = ()
+
+    _front: Front
+    _stage: Stage
+    caches = True
+
+    @property
+    def dirty(self) -> int:
+        """Rows put since the last seal, held ones too."""
+        return len(self._stage.overlay.open.entries) + self._front.cache.dirty
+
+    def on_flush(self, listener: Forward, send_old: bool) -> None:
+        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
+        self._front.on_flush(listener, send_old)
+
+    def flush(self) -> None:
+        self._front.cache.flush()
+
+
+class CachingKeyValueStore(Fronted, KeyValueStore[K, V]):
     """Plain values."""
 
     __slots__ = ("_front",)
-
-    caches = True
 
     def __init__(self, spec: KeyValueSpec, home: Home, cache: RecordCache) -> None:
         super().__init__(spec, home)
@@ -157,13 +178,6 @@ class CachingKeyValueStore(KeyValueStore[K, V]):
     def get_row(self, row: bytes) -> V | None:
         return KeyValueView.get_row(self, row)
 
-    def on_flush(self, listener: Forward, send_old: bool) -> None:
-        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
-        self._front.on_flush(listener, send_old)
-
-    def flush(self) -> None:
-        self._front.cache.flush()
-
     def _write(self, row: bytes, value: Any, timestamp: int) -> None:
         self._front.hold(row, (value, timestamp), self.value_size(value))
 
@@ -172,12 +186,10 @@ class CachingKeyValueStore(KeyValueStore[K, V]):
         super()._write(row, entry[0], entry[1])
 
 
-class CachingTimestampedKeyValueStore(TimestampedKeyValueStore[K, V]):
+class CachingTimestampedKeyValueStore(Fronted, TimestampedKeyValueStore[K, V]):
     """Values with timestamps."""
 
     __slots__ = ("_front",)
-
-    caches = True
 
     def __init__(self, spec: KeyValueSpec, home: Home, cache: RecordCache) -> None:
         super().__init__(spec, home)
@@ -186,13 +198,6 @@ class CachingTimestampedKeyValueStore(TimestampedKeyValueStore[K, V]):
 
     def get_row(self, row: bytes) -> tuple[V, int] | None:
         return KeyValueView.get_row(self, row)
-
-    def on_flush(self, listener: Forward, send_old: bool) -> None:
-        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
-        self._front.on_flush(listener, send_old)
-
-    def flush(self) -> None:
-        self._front.cache.flush()
 
     def _write(self, row: bytes, value: Any, timestamp: int) -> None:
         self._front.hold(row, (value, timestamp), self.value_size(value))
@@ -215,12 +220,10 @@ def _key_value_front(
     return Front(ctx, CachedRows(store.overlay, held, None, remember), held, onward)
 
 
-class CachingWindowStore(WindowStore[K, V]):
+class CachingWindowStore(Fronted, WindowStore[K, V]):
     """Held rows are not hidden, however late they are."""
 
     __slots__ = ("_front",)
-
-    caches = True
 
     def __init__(self, spec: WindowSpec, home: Home, cache: RecordCache) -> None:
         super().__init__(spec, home)
@@ -237,13 +240,6 @@ class CachingWindowStore(WindowStore[K, V]):
         size = 0 if value is None else len(self._serialize(value)) + (_TIMESTAMP_SIZE if self.spec.timestamped else 0)
         row = self._clock.segments.prefix(start) + key + START_SEQUENCE.pack(start, 0)
         self._front.hold(row, (value, timestamp, 0), size)
-
-    def on_flush(self, listener: Forward, send_old: bool) -> None:
-        """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
-        self._front.on_flush(listener, send_old)
-
-    def flush(self) -> None:
-        self._front.cache.flush()
 
     def _segments(self, time_from: int, time_to: int) -> list[bytes]:
         segments = self._clock.segments
@@ -271,12 +267,10 @@ class CachingWindowStore(WindowStore[K, V]):
         return Windowed(key, start, min(start + self.spec.size, LARGEST_LONG))
 
 
-class CachingSessionStore(SessionStore[K, V]):
+class CachingSessionStore(Fronted, SessionStore[K, V]):
     """Held sessions are not hidden, however late they are."""
 
     __slots__ = ("_front", "_newest_end")
-
-    caches = True
 
     def __init__(self, spec: SessionSpec, home: Home, cache: RecordCache) -> None:
         super().__init__(spec, home)
@@ -336,9 +330,6 @@ class CachingSessionStore(SessionStore[K, V]):
             listener(key, change)
 
         return forward
-
-    def flush(self) -> None:
-        self._front.cache.flush()
 
     def _segments(self, earliest: int, latest: int) -> list[bytes]:
         segments = self._clock.segments

@@ -11,7 +11,7 @@ from app.streams.serdes.buffered import Buffered, Origin, read_buffered, write_b
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Entry
 from app.streams.stores.specs import GraceSpec
-from app.streams.stores.stage import Stage
+from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
 _LARGEST_INT: Final = 0x7FFFFFFF
@@ -29,7 +29,7 @@ class Due(NamedTuple):
     origin: Origin
 
 
-class GraceBuffer:
+class GraceBuffer(Staged):
     """Order out: (timestamp, serialized key, arrival)."""
 
     __slots__ = (
@@ -111,9 +111,6 @@ class GraceBuffer:
                 rows.append(change(row, data, None))
             writes.append((row, data))
         return rows
-
-    def applied(self, position: int | None = None) -> None:
-        self._stage.applied(position)
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Stream time is that of the keys: the records of this changelog carry the producer's clock."""

@@ -11,7 +11,7 @@ from app.streams.model import row as change
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Overlay, Readable
 from app.streams.stores.specs import KeyValueSpec, LoggedHeaders, LruSpec
-from app.streams.stores.stage import Stage
+from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
 K = TypeVar("K")
@@ -98,7 +98,7 @@ def after_prefix(prefix: bytes) -> bytes | None:
     return kept[:-1] + bytes((kept[-1] + 1,)) if kept else None
 
 
-class _KeyValueRows(KeyValueView[K, Stored]):
+class _KeyValueRows(Staged, KeyValueView[K, Stored]):
     """Commit and restore, the same for both kinds."""
 
     __slots__ = (
@@ -184,9 +184,6 @@ class _KeyValueRows(KeyValueView[K, Stored]):
                 rows.append(change((topic, partition, row, data, timestamp, headers.get(row, ()))))
             writes.append((row, pack(timestamp) + data if timestamped and data is not None else data))
         return rows
-
-    def applied(self, position: int | None = None) -> None:
-        self._stage.applied(position)
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Timestamped stores take the record's timestamp for the value's; records without a key are passed over."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from app.streams.stores.base import Marks
 from app.streams.stores.rows import Rows
+from app.streams.stores.slices import rows_of, shed
 
 
 class MemoryBase:
     """prefix, suffix: bytes of a key that name its segment, and that follow its group."""
 
-    __slots__ = ("_marks", "_parts", "_prefix", "_prefixes", "_suffix", "_whole")
+    __slots__ = ("_busy", "_marks", "_parts", "_prefix", "_prefixes", "_suffix", "_whole")
 
     def __init__(self, prefix: int = 0, suffix: int = 0) -> None:
         self._prefix = prefix
@@ -20,6 +21,7 @@ class MemoryBase:
         self._parts: dict[bytes, Rows[bytes]] = {}
         self._prefixes: list[bytes] = []
         self._marks = Marks()
+        self._busy = False
         # Without prefixes all rows are one part, which stays: most stores are so, and need no look-up for it.
         self._whole: Rows[bytes] | None = None
         if not prefix:
@@ -57,9 +59,58 @@ class MemoryBase:
         return [prefix for prefix in self._prefixes if self._parts[prefix].entries]
 
     def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
+        self._refuse_two()
         for prefix in dropped:
             self._drop(prefix)
+        self._write(writes)
         self._marks = marks
+
+    def applying(
+        self,
+        writes: Sequence[tuple[bytes, bytes | None]],
+        marks: Marks,
+        dropped: Sequence[bytes] = (),
+        *,
+        slice_ms: float,
+    ) -> Generator[None, None, None]:
+        """Readers see rows as they come in: each of them is committed, only `marks` are not yet theirs."""
+        rows = rows_of(slice_ms)
+        if len(writes) <= rows:
+            self.apply(writes, marks, dropped)
+            return
+        self._refuse_two()
+        self._busy = True
+        # What was there before, to be put back if this is not finished.
+        undo: list[tuple[bytes, bytes | None]] = []
+        gone = {prefix: part for prefix in dropped if (part := self._drop(prefix)) is not None}
+        done = False
+        try:
+            for at in range(0, len(writes), rows):
+                if at:
+                    yield
+                some = writes[at : at + rows]
+                undo += [(row, self.get(row)) for row, _ in some]
+                self._write(some)
+            self._marks = marks
+            done = True
+        finally:
+            if not done:
+                self._write(reversed(undo))
+                for prefix, part in gone.items():
+                    self._parts[prefix] = part
+                    insort(self._prefixes, prefix)
+            self._busy = False
+        yield from shed(undo, slice_ms)
+        for part in gone.values():
+            yield from shed(part.entries, slice_ms)
+
+    def marks(self) -> Marks:
+        return self._marks
+
+    def __len__(self) -> int:
+        return sum(len(part.entries) for part in self._parts.values())
+
+    def _write(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
         if self._whole is not None:
             self._whole.apply(writes)
             return
@@ -75,12 +126,12 @@ class MemoryBase:
             elif part is not None and part.remove(row) and not part.entries:
                 self._drop(prefix)
 
-    def marks(self) -> Marks:
-        return self._marks
-
-    def __len__(self) -> int:
-        return sum(len(part.entries) for part in self._parts.values())
-
-    def _drop(self, prefix: bytes) -> None:
-        if self._parts.pop(prefix, None) is not None:
+    def _drop(self, prefix: bytes) -> Rows[bytes] | None:
+        part = self._parts.pop(prefix, None)
+        if part is not None:
             self._prefixes.remove(prefix)
+        return part
+
+    def _refuse_two(self) -> None:
+        if self._busy:
+            raise RuntimeError("rows are being applied: that has to end before the next ones come")

@@ -12,7 +12,7 @@ from app.streams.serdes.listing import read_list, write_variable
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Entry
 from app.streams.stores.specs import OuterJoinSpec
-from app.streams.stores.stage import Stage
+from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
 _TIMESTAMP = struct.Struct(">q")
@@ -27,7 +27,7 @@ class Waiting(NamedTuple):
     values: tuple[Any, ...]
 
 
-class OuterJoinStore:
+class OuterJoinStore(Staged):
     """Rows by (timestamp, right before left, key bytes). An entry is (values, timestamp of the change)."""
 
     __slots__ = (
@@ -100,9 +100,6 @@ class OuterJoinStore:
                 rows.append(change(row, data, timestamp))
             writes.append((row, data))
         return rows
-
-    def applied(self, position: int | None = None) -> None:
-        self._stage.applied(position)
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         self._stage.restored([(key, value) for key, value, _, _ in rows if key is not None], Marks(), position)

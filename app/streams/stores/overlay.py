@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias
 
 from app.streams.errors import TaskMisused
-from app.streams.stores.base import Base, Marks
+from app.streams.stores.base import Base
 from app.streams.stores.rows import Rows
 
 Entry: TypeAlias = tuple[Any, ...]
@@ -169,16 +169,15 @@ class Overlay:
         self.open = Rows(self._suffix)
         return self.sealed
 
-    def applied(
-        self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()
-    ) -> None:
-        """The sealed rows are durable: into the base with them."""
+    def settle(self) -> dict[bytes, Entry]:
+        """The sealed rows are in the base. What they replace here is given back, to be let go of."""
         if self.sealed is None:
             raise TaskMisused("no commit of this store is under way")
-        self.base.apply(writes, marks, dropped)
+        clean = self._clean
         # They are decoded already, and rows just written tend to be asked for again.
         self._clean = self.sealed.entries
         self.sealed = None
+        return clean
 
     def forget_clean(self) -> None:
         """The base was changed from outside: what was read from it holds no longer."""

@@ -73,6 +73,11 @@ class StoreCache:
         self._recent: OrderedDict[bytes, tuple[int, Held | None]] = OrderedDict()
         self._dirty: dict[bytes, None] = {}
 
+    @property
+    def dirty(self) -> int:
+        """Writes held back."""
+        return len(self._dirty)
+
     def get(self, row: bytes) -> Entry | None:
         """What is held of a row, deletions too; it counts as used."""
         entry = self.rows.entries.get(row)

@@ -17,7 +17,7 @@ from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
 from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
 from app.streams.stores.specs import LoggedHeaders, SessionSpec
-from app.streams.stores.stage import Stage, Writes
+from app.streams.stores.stage import Stage, Staged, Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
 from app.streams.stores.window import Clock
 
@@ -226,7 +226,7 @@ def _index_row(row: bytes) -> bytes:
     return time_index(row[:PREFIX]) + row[-SUFFIX:] + row[PREFIX:-SUFFIX]
 
 
-class SessionStore(SessionView[K, V]):
+class SessionStore(Staged, SessionView[K, V]):
     """An entry is (value, timestamp, headers in the changelog)."""
 
     __slots__ = ("_changelog", "_ctx", "_log_deletions", "_overlay", "_serialize", "_stage", "spec")
@@ -310,9 +310,6 @@ class SessionStore(SessionView[K, V]):
                 writes.append((row, data))
         # A row that was taken, and refused when it came again, is in there twice.
         return last_of_each_key(rows) if refused else rows
-
-    def applied(self, position: int | None = None) -> None:
-        self._stage.applied(position)
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Stream time is that of the sessions, never of the records (§2.5)."""

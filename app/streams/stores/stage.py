@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-from app.streams.stores.base import Marks
+from app.streams.errors import TaskMisused
+from app.streams.stores.base import Base, Marks
 from app.streams.stores.overlay import Entry, Overlay
 from app.streams.stores.rows import Rows
+from app.streams.stores.slices import WHOLE, finish, shed
 from app.streams.stores.store import Home, StoreStatistics
 
 Writes: TypeAlias = list[tuple[bytes, bytes | None]]
@@ -32,9 +34,18 @@ class Stage:
         self._writes, self._marks, self._dropped = [], marks, dropped
         return sealed, self._writes
 
-    def applied(self, position: int | None) -> None:
-        self.overlay.applied(self._writes, self._at(self._marks, position), self._dropped)
+    def applying(self, position: int | None, slice_ms: float) -> Iterator[None]:
+        """The sealed rows enter the base, in slices; until the last one reads find them in the overlay."""
+        overlay, writes, marks = self.overlay, self._writes, self._at(self._marks, position)
+        if overlay.sealed is None:
+            raise TaskMisused("no commit of this store is under way")
+        # A store that nothing happened to costs no transaction.
+        if writes or self._dropped or marks != self.base.marks():
+            yield from self.base.applying(writes, marks, self._dropped, slice_ms=slice_ms)
         self._writes, self._dropped = [], ()
+        clean = overlay.settle()
+        yield from shed(clean, slice_ms)
+        yield from shed(writes, slice_ms)
 
     def restored(self, writes: Writes, marks: Marks, position: int | None, dropped: Sequence[bytes] = ()) -> None:
         """Rows from a changelog are committed as they come."""
@@ -55,3 +66,27 @@ class Stage:
 
     def _at(self, marks: Marks, position: int | None) -> Marks:
         return marks._replace(position=self.base.marks().position if position is None else position)
+
+
+class Staged:
+    """A store whose commit is that of its stage."""
+
+    __slots__ = ()
+
+    _stage: Stage
+
+    @property
+    def dirty(self) -> int:
+        """Rows put since the last seal."""
+        return len(self._stage.overlay.open.entries)
+
+    @property
+    def committed_rows(self) -> Base:
+        """What the store stands on: nothing that was not applied."""
+        return self._stage.base
+
+    def applying(self, position: int | None = None, slice_ms: float = WHOLE) -> Iterator[None]:
+        return self._stage.applying(position, slice_ms)
+
+    def applied(self, position: int | None = None) -> None:
+        finish(self.applying(position))

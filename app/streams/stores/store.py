@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from app.streams.context import Context
 from app.streams.model import Headers, Row, row
 from app.streams.stores.base import Base
+from app.streams.stores.slices import WHOLE
 from app.streams.stores.specs import StoreSpec
 
 if TYPE_CHECKING:
@@ -68,8 +69,18 @@ class Store(Protocol):
         the changes, and writing may go on."""
         ...
 
+    def applying(self, position: int | None = None, slice_ms: float = WHOLE) -> Iterator[None]:
+        """What was sealed is durable: it becomes committed, in slices, together with `position`, the changelog's end
+        with it. Closed before its end, it leaves the base as it was, and the store cannot be used any more."""
+        ...
+
     def applied(self, position: int | None = None) -> None:
-        """What was sealed is durable; `position` is the changelog's end with it."""
+        """`applying`, all of it."""
+        ...
+
+    @property
+    def dirty(self) -> int:
+        """Rows a commit would make durable; cheap."""
         ...
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:

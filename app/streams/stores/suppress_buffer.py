@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from sortedcontainers import SortedList
@@ -18,6 +18,7 @@ from app.streams.serdes.buffered import (
     write_buffered,
 )
 from app.streams.stores.base import Marks
+from app.streams.stores.slices import WHOLE, finish, shed
 from app.streams.stores.specs import SuppressSpec
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
@@ -147,11 +148,22 @@ class SuppressBuffer:
         # Java follows a hash set; any order serves, so the one of the keys.
         return [self._changelog.row(*self._logged(row)) for row in dirty] if self._changelog.log else []
 
-    def applied(self, position: int | None = None) -> None:
+    @property
+    def dirty(self) -> int:
+        """Rows that came or left since the last seal."""
+        return len(self._dirty)
+
+    def applying(self, position: int | None = None, slice_ms: float = WHOLE) -> Iterator[None]:
         if self._sealed is None:
             raise TaskMisused("no commit of this store is under way")
+        marks = self._marks(position)
+        if self._sealed or marks != self._base.marks():
+            yield from self._base.applying(self._sealed, marks, slice_ms=slice_ms)
         sealed, self._sealed = self._sealed, None
-        self._base.apply(sealed, self._marks(position))
+        yield from shed(sealed, slice_ms)
+
+    def applied(self, position: int | None = None) -> None:
+        finish(self.applying(position))
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """From any layout Java has written (2.5)."""

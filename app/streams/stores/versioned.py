@@ -10,7 +10,7 @@ from app.streams.model import Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
 from app.streams.stores.specs import VersionedSpec
-from app.streams.stores.stage import Stage
+from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
 K = TypeVar("K")
@@ -117,7 +117,7 @@ def _record(found: tuple[bytes, Entry] | None) -> VersionedRecord[Any] | None:
     return VersionedRecord(found[1][0], _valid_from(found[0]))
 
 
-class VersionedStore(VersionedView[K, V]):
+class VersionedStore(Staged, VersionedView[K, V]):
     """Every put is logged, refused ones too, with the version's timestamp and in the order they came."""
 
     __slots__ = ("_changelog", "_ctx", "_interval", "_log", "_overlay", "_serialize", "_stage", "_superseded", "spec")
@@ -189,9 +189,6 @@ class VersionedStore(VersionedView[K, V]):
                 writes.append((row, value.data if isinstance(value, _Tombstone) else _VALUE + serialize(value)))
         log, self._log = self._log, []
         return log
-
-    def applied(self, position: int | None = None) -> None:
-        self._stage.applied(position)
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Puts are repeated in their order, refusals with them."""

@@ -24,7 +24,7 @@ from app.streams.stores.segments import (
     time_index,
 )
 from app.streams.stores.specs import LoggedHeaders, WindowSpec
-from app.streams.stores.stage import Stage, Writes
+from app.streams.stores.stage import Stage, Staged, Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
 
 K = TypeVar("K")
@@ -218,7 +218,7 @@ def by_start(row: tuple[bytes, Entry]) -> tuple[bytes, bytes]:
     return key[-SUFFIX:-4], key[PREFIX:-SUFFIX] + key[-4:]
 
 
-class WindowStore(WindowView[K, V]):
+class WindowStore(Staged, WindowView[K, V]):
     """An entry is (value, timestamp, sequence and headers in the changelog)."""
 
     __slots__ = ("_changelog", "_ctx", "_headers", "_logged", "_overlay", "_rows_put", "_serialize", "_stage", "spec")
@@ -312,9 +312,6 @@ class WindowStore(WindowView[K, V]):
                 writes.append((row, _TIMESTAMP.pack(timestamp) + data if timestamped and data is not None else data))
         # A row that was taken, and refused when it came again, is in there twice.
         return last_of_each_key(rows) if refused else rows
-
-    def applied(self, position: int | None = None) -> None:
-        self._stage.applied(position)
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
         """Rows are taken by their whole key: stream time is that of their windows, never of the records (§2.5)."""

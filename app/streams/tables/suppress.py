@@ -32,7 +32,8 @@ class Suppress:
         buffer: SuppressBuffer = runtime.store(self.store)
         wait, final, emit_early, node = self.wait, self.final, self.emit_early, runtime.node
         max_records, max_bytes = self.max_records, self.max_bytes
-        stream_time = -1  # the operator's own (A6)
+        # The operator's own (A6).
+        stream_time = runtime.remembered(f"{runtime.node}-time", lambda: stream_time)
 
         def emit_first() -> None:
             key, change, origin = buffer.first()

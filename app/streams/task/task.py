@@ -4,45 +4,33 @@ It never waits, reads no clock and knows no client: time and records come in as 
 
     created ── restore(…)* ──▶ start(now) ──▶ process(now)* ⇄ commit() … applied(commit) ──▶ close()
 
-`process` may go on between `commit` and `applied`: reads look through what is sealed. An abort is a dropped task.
+`process` may go on between `commit` and the end of `applied`: reads look through what is sealed. An abort is a dropped
+task (`abandon`), and a new one over the same bases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from operator import attrgetter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from app.streams.context import Context
 from app.streams.errors import ProcessingError, ProductionError, RecordError, TaskMisused
 from app.streams.model import Commit, Forward, Inbound, Offset, Row, TaskId, TopicPartition
 from app.streams.serdes import offset_metadata
-from app.streams.stores.store import Restored, StoreStatistics
+from app.streams.stores.slices import WHOLE, finish
+from app.streams.stores.store import Restored
 from app.streams.task.compile import compile_steps
 from app.streams.task.failures import Failures, node_of
-from app.streams.task.idling import may_process
+from app.streams.task.intake import Intake
 from app.streams.task.open import Bases, open_queues, open_stores
-from app.streams.task.punctuation import Punctuator, Punctuators, next_slot
 from app.streams.task.queue import PartitionQueue
 from app.streams.task.read_only import ReadOnlyStore
+from app.streams.task.schedules import Schedules
+from app.streams.task.statistics import TaskStatistics
 from app.streams.topology.nodes import SinkNode
-from app.streams.topology.runtime import Clock, TaskParts
+from app.streams.topology.runtime import TaskParts
 from app.streams.topology.subtopologies import Subtopology
 from app.streams.topology.topology import Topology
-
-
-@dataclass(frozen=True, slots=True)
-class TaskStatistics:
-    """A snapshot. Times in ms; buffered and lag per source partition (lag None: not known yet)."""
-
-    task: TaskId
-    processed: int
-    dropped: int
-    stream_time: int
-    buffered: Mapping[TopicPartition, int]
-    lag: Mapping[TopicPartition, int | None]
-    stores: tuple[StoreStatistics, ...] = field(default=())
 
 
 class Task:
@@ -68,18 +56,20 @@ class Task:
         self._failures = Failures(self.ctx, topology.config)
         self.stores: dict[str, Any] = open_stores(topology, part, self.ctx, task_id.partition, bases)
         self.queues: dict[TopicPartition, PartitionQueue] = {}
-        self._order: list[PartitionQueue] = []
+        # Input offsets the committed rows stand for: the next to be read.
+        self.committed: dict[TopicPartition, int] = {}
         self._partitions = partitions
         self._global_stores = {name: ReadOnlyStore(store) for name, store in (global_stores or {}).items()}
         self._metadata: dict[str, int] = {}
-        self._stream_clock = Punctuators()
-        self._wall_clock = Punctuators()
+        self._remembered: dict[str, tuple[Callable[[], int], int]] = {}
+        self._schedules = Schedules(self.ctx, self._failures)
+        self._intake = Intake(self.ctx, self._schedules, self._failures, topology.config.max_task_idle)
         self._closers: list[Callable[[], None]] = []
         self._steps: dict[str, Forward] = {}
         self._names: dict[int, str] = {}
         self._started = False
-        self._dirty = False
         self._sealed: Commit | None = None
+        self._applying: Generator[None, None, None] | None = None
         self._commits = 0
         self.processed = 0
         self.commit_requested = False
@@ -92,7 +82,7 @@ class Task:
             where = TopicPartition(queue.topic, queue.partition)
             if where not in self.queues:
                 self.queues[where] = queue
-                self._order.append(queue)
+                self._intake.queues.append(queue)
                 queue.step = self._steps.get(queue.node, queue.step)
 
     def share(self, topic: str, other: str) -> None:
@@ -103,12 +93,20 @@ class Task:
             first.share()
         if mine is not first:
             self.queues[TopicPartition(topic, self.id.partition)] = first
-            self._order.remove(mine)
+            self._intake.queues.remove(mine)
 
     def resume_from(self, topic: str, partition: int, committed: Offset) -> None:
-        """Where a partition was committed: its time, and what nodes saved with it (reference 2.7)."""
+        """Where a partition was committed: its time, and what nodes saved with it (reference 2.7).
+
+        Once for each partition, before its first record; a task that is kept over a rebalance goes on from
+        `position`."""
         queue = self.queues[TopicPartition(topic, partition)]
+        if queue.position is not None and not queue.shared:
+            raise TaskMisused(
+                f"task {self.id} goes on from {topic}/{partition}@{queue.position}: it cannot resume there"
+            )
         queue.position = committed.offset
+        self.committed[TopicPartition(topic, partition)] = committed.offset
         saved = offset_metadata.decode(committed.metadata)
         if saved is None:
             return
@@ -116,6 +114,10 @@ class Task:
         self.ctx.stream_time = max(self.ctx.stream_time, saved.partition_time)
         for key, value in saved.processor.items():
             self._metadata[key] = max(value, self._metadata.get(key, value))
+
+    def position(self, topic: str, partition: int) -> int | None:
+        """The offset to fetch next, None where nothing was committed or read."""
+        return self.queues[TopicPartition(topic, partition)].position
 
     def restore(self, store: str, rows: Iterable[Restored], position: int | None = None) -> None:
         """Rebuild a store from its changelog; only before `start`."""
@@ -137,15 +139,19 @@ class Task:
             self._global_stores,
             self._metadata,
             self._partitions,
-            self._schedule,
+            self._schedules.add,
             self._request_commit,
             self._closers.append,
+            self._remembered,
         )
+        # What stream time has called for in an earlier life is not called again.
+        self._schedules.resumed = config.remember_times and self.ctx.stream_time >= 0
         self._steps = compile_steps(self.topology, self.part, parts, self._failures)
         for name, step in self._steps.items():
             self._names.setdefault(id(step), name)
-        for queue in self._order:
+        for queue in self._intake.queues:
             queue.step = self._steps[queue.node]
+        self._schedules.resumed = False
         self._started = True
 
     # records in, rows out
@@ -155,10 +161,15 @@ class Task:
         self.queues[TopicPartition(topic, partition)].add(topic, rows)
 
     def note_fetch(self, topic: str, partition: int, position: int, end: int) -> None:
-        """What a fetch told of a partition: the next offset to read, past markers too, and the end of the log."""
+        """What a fetch told of a partition: the next offset to read, past markers too, and the end of the log.
+
+        After `enqueue` of what it brought; also when it brought nothing."""
         queue = self.queues[TopicPartition(topic, partition)]
-        if not queue.rows and queue.head is None and queue.position != position:
-            self._dirty = self._dirty or queue.position is not None
+        if queue.position != position:
+            # Over markers of transactions, with no record left to take: worth a commit, or what asks for the lag of
+            # the group would for ever see some. It writes offsets only, so no marker follows from it.
+            if queue.position is not None and not len(queue):
+                self._intake.moved = True
             queue.position = position
         queue.lag = max(end - position, 0)
 
@@ -169,9 +180,9 @@ class Task:
         ctx = self.ctx
         ctx.now = now
         try:
-            if now >= self._wall_clock.due:
-                self._fire(self._wall_clock, now)
-            self.processed += self._take(now, limit)
+            if now >= self._schedules.wall.due and self._schedules.fire(self._schedules.wall, now):
+                self._intake.moved = True
+            self.processed += self._intake.take(now, limit)
         except RecordError:
             raise
         except Exception as cause:
@@ -185,15 +196,15 @@ class Task:
     def wake_at(self) -> int:
         """When to call `process` next although nothing came in: for a punctuator or an idle rule that ends (ms)."""
         idle = self.topology.config.max_task_idle
-        ends = [queue.idle_since + idle for queue in self._order if queue.idle_since is not None and idle > 0]
-        return min([self._wall_clock.due, *ends])
+        ends = [queue.idle_since + idle for queue in self._intake.queues if queue.idle_since is not None and idle > 0]
+        return min([self._schedules.wall.due, *ends])
 
     # commits
 
     @property
     def needs_commit(self) -> bool:
         """Whether anything happened that a commit would make durable."""
-        return self._dirty
+        return self._intake.moved
 
     def commit(self) -> Commit:
         """Seal what happened since the last commit; `applied` must follow before the next one."""
@@ -209,29 +220,89 @@ class Task:
             except Exception as cause:
                 cause.add_note(f"while the changes of store {name} of task {self.id} were serialized for a commit")
                 raise
-        offsets = {}
-        for where, queue in self.queues.items():
-            offset = queue.committable()
-            if offset is not None:
-                offsets[where] = Offset(offset, offset_metadata.encode(queue.time, self._metadata))
+        offsets = self._offsets()
         self._commits += 1
-        self._dirty = self.commit_requested = False
+        self._intake.moved = self.commit_requested = False
         self._sealed = Commit(self.id, self._commits, tuple(self._drain()), tuple(changelog), offsets)
         return self._sealed
 
+    def _offsets(self) -> dict[TopicPartition, Offset]:
+        metadata = self._metadata
+        for name, (read, first) in self._remembered.items():
+            value = read()
+            if value == first:
+                metadata.pop(name, None)
+            else:
+                metadata[name] = value
+        # A broker takes 4 KB; with more operators than that their times are forgotten in a restart, as Java's are.
+        if len(offset_metadata.encode(0, metadata)) > offset_metadata.MAX_LENGTH:
+            metadata = {name: value for name, value in metadata.items() if name not in self._remembered}
+        return {
+            where: Offset(offset, offset_metadata.encode(queue.time, metadata))
+            for where, queue in self.queues.items()
+            if (offset := queue.committable()) is not None
+        }
+
+    @property
+    def dirty_rows(self) -> int:
+        """Rows of all stores that the next commit would seal."""
+        return sum(store.dirty for store in self.stores.values())
+
     def applied(self, commit: Commit, positions: Mapping[str, int] | None = None) -> None:
-        """The commit is durable: its changes enter the stores. positions: each store's changelog position with it."""
-        if commit is not self._sealed:
+        """`applying`, all of it at once."""
+        finish(self.applying(commit, positions, WHOLE))
+
+    def applying(
+        self, commit: Commit, positions: Mapping[str, int] | None = None, slice_ms: float = 2.0
+    ) -> Iterator[None]:
+        """The commit is durable: its changes enter the stores, in slices, a yield between them. positions: the
+        changelog position of each store with it; of a store restored from a source topic the task knows it.
+
+        Records may be processed between two slices; the next commit has to wait for the last one. Each store changes
+        in one piece with its position. So if this ends early (`abandon`, a crash), some stores are at the commit and
+        some before it, and each is led on by its own changelog.
+        """
+        if commit is not self._sealed or self._applying is not None:
             raise TaskMisused(f"task {self.id}: commit {commit.number} is not the one under way")
-        for name, store in self.stores.items():
-            store.applied(None if positions is None else positions.get(name))
-        self._sealed = None
+        self._applying = self._apply(commit, positions or {}, slice_ms)
+        return self._applying
+
+    def _apply(self, commit: Commit, positions: Mapping[str, int], slice_ms: float) -> Generator[None, None, None]:
+        for at, (name, store) in enumerate(self.stores.items()):
+            if at:
+                yield
+            yield from store.applying(self._position(name, commit, positions), slice_ms)
+        self.committed.update((where, committed.offset) for where, committed in commit.offsets.items())
+        self._sealed = self._applying = None
+
+    def _position(self, store: str, commit: Commit, positions: Mapping[str, int]) -> int | None:
+        source = self.topology.restored_from.get(store)
+        if source is None:
+            return positions.get(store)
+        committed = commit.offsets.get(TopicPartition(source, self.id.partition))
+        return positions.get(store) if committed is None else committed.offset
+
+    def abandon(self) -> None:
+        """Drop what was not committed, with the task: processors close what they hold, nothing is sent.
+
+        A commit that is being applied is left where it is, and a store in the middle of it is put back.
+        """
+        if self._applying is not None:
+            self._applying.close()
+        self._started = False
+        self.ctx.outputs.clear()
+        self.close()
 
     def close(self) -> None:
-        """Let processors close what they hold."""
-        for close in reversed(self._closers):
-            close()
-        self._closers.clear()
+        """Let processors close what they hold: each of them, whatever another one raises."""
+        failed: list[Exception] = []
+        while self._closers:
+            try:
+                self._closers.pop()()
+            except Exception as error:  # noqa: BLE001  # user code; raised below
+                failed.append(error)
+        if failed:
+            raise failed[0] if len(failed) == 1 else ExceptionGroup(f"task {self.id} could not be closed", failed)
 
     def statistics(self) -> TaskStatistics:
         return TaskStatistics(
@@ -244,127 +315,6 @@ class Task:
             tuple(store.statistics() for store in self.stores.values()),
         )
 
-    # the loop
-
-    def _take(self, now: int, limit: int) -> int:
-        """Records by time over the partitions (reference §3), as long as the idle rules let the task go on."""
-        left = limit
-        ctx = self.ctx
-        while left > 0:
-            waiting = [queue for queue in self._order if queue.rows or queue.head is not None]
-            if not waiting or not may_process(self._order, self.topology.config.max_task_idle, now):
-                break
-            if len(waiting) == 1 and not waiting[0].shared:
-                left -= self._take_all(waiting[0], left)
-            else:
-                ready = [queue for queue in waiting if queue.advance(ctx)]
-                self._dirty = True
-                left -= self._take_smallest(ready, left)
-        return limit - left
-
-    def _take_smallest(self, ready: list[PartitionQueue], limit: int) -> int:
-        """Until one of the partitions runs empty: then the idle rules are asked again."""
-        taken = 0
-        ctx = self.ctx
-        while ready and taken < limit:
-            # A task has one partition per topic it reads: few enough that looking at each head beats a heap.
-            queue = min(ready, key=_head_time)
-            self._take_head(queue)
-            taken += 1
-            if not queue.advance(ctx):
-                break
-        return taken
-
-    def _take_head(self, queue: PartitionQueue) -> None:
-        head = queue.head
-        if head is None:
-            raise AssertionError(f"{queue.topic} has no head")
-        queue.head = None
-        ctx = self.ctx
-        timestamp = head.timestamp
-        if timestamp > queue.time:
-            queue.time = timestamp
-            if timestamp > ctx.stream_time:
-                ctx.stream_time = timestamp
-        ctx.topic, ctx.partition, ctx.offset = head.topic, queue.partition, head.offset
-        ctx.timestamp, ctx.headers = timestamp, head.headers
-        ctx.raw_key, ctx.raw_value = head.raw_key, head.raw_value
-        queue.step(head.key, head.value)
-        if ctx.stream_time >= self._stream_clock.due:
-            self._fire(self._stream_clock, ctx.stream_time)
-
-    def _take_all(self, queue: PartitionQueue, limit: int) -> int:
-        """The only partition that waits: no head to compare with, so each record is decoded, taken and done."""
-        ctx, rows, step, failures, clock = self.ctx, queue.rows, queue.step, self._failures, self._stream_clock
-        decode_key, decode_value, extractor = queue.decode_key, queue.decode_value, queue.extractor
-        self._dirty = True
-        if queue.head is not None:
-            self._take_head(queue)
-            return 1
-        ctx.topic, ctx.partition = queue.topic, queue.partition
-        taken = 0
-        stop = min(limit, len(rows))
-        while taken < stop:
-            offset, timestamp, raw_key, raw_value, headers = inbound = rows.popleft()
-            taken += 1
-            try:
-                key = None if raw_key is None else decode_key(raw_key)
-                value = None if raw_value is None else decode_value(raw_value)
-            except Exception as cause:  # noqa: BLE001  # any serde; the handler judges
-                failures.undecodable(queue.topic, queue, inbound, cause)
-                continue
-            if extractor is not None or timestamp < 0:
-                timestamp = queue.timestamp_of(queue.topic, inbound, key, value)
-                if timestamp < 0:
-                    ctx.dropped()
-                    continue
-            if timestamp > queue.time:
-                queue.time = timestamp
-                if timestamp > ctx.stream_time:
-                    ctx.stream_time = timestamp
-            ctx.timestamp = timestamp
-            ctx.offset = offset
-            ctx.headers = headers
-            ctx.raw_key = raw_key
-            ctx.raw_value = raw_value
-            step(key, value)
-            if ctx.stream_time >= clock.due:
-                self._fire(clock, ctx.stream_time)
-                ctx.topic, ctx.partition = queue.topic, queue.partition
-        return taken
-
-    # punctuators
-
-    def _schedule(
-        self, node: str, clock: Clock, start: int | None, interval: int, punctuate: Callable[[int], None]
-    ) -> Punctuator:
-        punctuator = Punctuator(node, interval, punctuate)
-        is_stream = clock is Clock.STREAM_TIME
-        now = self.ctx.stream_time if is_stream else self.ctx.now
-        if start is None:
-            # The grid of stream time begins at 0, so the first record fires it (H7); a clock first lets time pass (H8).
-            start = 0 if is_stream else now + interval
-        elif start < now:
-            start = next_slot(start, interval, now)
-        (self._stream_clock if is_stream else self._wall_clock).add(start, punctuator)
-        return punctuator
-
-    def _fire(self, clock: Punctuators, now: int) -> None:
-        if now >= 0 and clock.fire(now, self._punctuate):
-            self._dirty = True
-
-    def _punctuate(self, punctuator: Punctuator, time: int) -> None:
-        ctx = self.ctx
-        ctx.topic, ctx.partition, ctx.offset = None, -1, -1
-        ctx.timestamp, ctx.headers = time, ()
-        ctx.raw_key = ctx.raw_value = None
-        try:
-            punctuator.punctuate(time)
-        except RecordError:
-            raise
-        except Exception as cause:  # noqa: BLE001  # user code; the handler judges
-            self._failures.unprocessable(punctuator.node, cause)
-
     def _request_commit(self) -> None:
         self.commit_requested = True
 
@@ -372,6 +322,3 @@ class Task:
         rows = self.ctx.outputs[:]
         self.ctx.outputs.clear()
         return rows
-
-
-_head_time = attrgetter("head.timestamp")

@@ -43,6 +43,8 @@ class TaskParts:
     schedule: Callable[[str, Clock, int | None, int, Callable[[int], None]], Cancellable]
     request_commit: Callable[[], None]
     on_close: Callable[[Callable[[], None]], None]
+    # Times that operators want back after a restart, by name: how to read one, and what it is at first.
+    remembered: dict[str, tuple[Callable[[], int], int]] = field(default_factory=dict)
     # What several nodes of a task know together besides stores, by name; lost with the task.
     shared: dict[str, Any] = field(default_factory=dict)
 
@@ -65,6 +67,14 @@ class Runtime:
     def metadata(self) -> dict[str, int]:
         """Saved with the offsets at commit (D15); keyed by store name."""
         return self.parts.metadata
+
+    def remembered(self, name: str, read: Callable[[], int], first: int = -1) -> int:
+        """A time that must outlive the task: committed with the offsets as `read` gives it then. Gives what was
+        committed last, else `first`. Without it an aborted transaction would change which records are late."""
+        if not self.config.remember_times:
+            return first
+        self.parts.remembered[name] = (read, first)
+        return self.parts.metadata.get(name, first)
 
     def shared(self, name: str, make: Callable[[], S]) -> S:
         """The object several nodes of this task share under a name, made by the first that asks."""

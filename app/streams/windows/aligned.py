@@ -38,7 +38,8 @@ class AlignedAggregate:
         update = self._update(runtime, forward)
         key_bytes = runtime.store(self.store).key_bytes
         emit_closed = _closed_windows(runtime, forward, self.store, windows) if self.emit is Emit.ON_CLOSE else None
-        stream_time = -1  # the operator's own (A6)
+        # The operator's own (A6).
+        stream_time = runtime.remembered(f"{runtime.node}-time", lambda: stream_time)
 
         def step(key: Any, value: Any) -> None:
             nonlocal stream_time

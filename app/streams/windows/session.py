@@ -32,7 +32,8 @@ class SessionAggregate:
         gap, closes_after = self.windows.gap, self.windows.closes_after
         hand_on = self._updates(runtime, forward)
         emit_closed = _closed_sessions(runtime, forward, self.store) if self.emit is Emit.ON_CLOSE else None
-        stream_time = -1  # the operator's own (A6)
+        # The operator's own (A6).
+        stream_time = runtime.remembered(f"{runtime.node}-time", lambda: stream_time)
 
         def step(key: Any, value: Any) -> None:
             nonlocal stream_time

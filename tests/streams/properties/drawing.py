@@ -8,7 +8,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from app.streams.model import Row
-from tests.streams.properties.world import Action, Feed, Process, Step
+from tests.streams.properties.world import Action, Feed, Process, Slices, Step
 
 # One key and some values more often than the others: things have to meet.
 _KEYS: Final = ["k", "k", "k", "l", "x", None]
@@ -45,15 +45,30 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
 _FEEDS: Final = st.builds(Feed, st.integers(0, 3), st.integers(0, 12))
 _TAKES: Final = st.builds(Process, st.integers(1, 9))
 _COMMIT: Final = [Step.SEAL, Step.SETTLE]
+_SLICES: Final = st.builds(Slices, st.integers(1, 5))
 
 # Single steps in any order, and turns as a worker has them: alone the first would seldom get anywhere.
 _GOING_ON: Final[list[st.SearchStrategy[list[Action]]]] = [
     st.one_of(_FEEDS, _TAKES, st.sampled_from(_COMMIT)).map(lambda step: [step]),
     st.tuples(_FEEDS, _FEEDS, _TAKES).map(list),
     st.just([*_COMMIT]),
+    st.tuples(st.just(Step.SEAL), st.just(Step.BEGIN), _SLICES, _TAKES, _FEEDS, _SLICES, _TAKES).map(list),
 ]
 _DYING: Final[list[st.SearchStrategy[list[Action]]]] = [
-    st.sampled_from([[Step.CRASH], [Step.CRASH_COMMITTED], [Step.SEAL, Step.CRASH_COMMITTED], [*_COMMIT, Step.CRASH]])
+    st.sampled_from(
+        [
+            [Step.CRASH],
+            [Step.ABORT],
+            [Step.CRASH_COMMITTED],
+            [Step.SEAL, Step.CRASH_COMMITTED],
+            [*_COMMIT, Step.CRASH],
+            [*_COMMIT, Step.ABORT],
+        ]
+    ),
+    # A transaction that went through, of which only a part is in the stores.
+    st.tuples(
+        st.sampled_from([Step.SEAL]), st.just(Step.BEGIN), _SLICES, st.sampled_from([Step.CRASH, Step.ABORT])
+    ).map(list),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
 
-from app.streams.config import StreamsConfig
+from app.streams.config import Optimization, StreamsConfig
 from app.streams.dsl.builder import Builder
 from app.streams.dsl.options import Joined, Materialized, StreamJoined
 from app.streams.dsl.stream import Stream
@@ -16,7 +16,7 @@ from app.streams.dsl.suppressing import Buffer, UntilTimeLimit, UntilWindowClose
 from app.streams.dsl.table import Table
 from app.streams.model import Record, Row
 from app.streams.serdes import int64, utf8
-from app.streams.stores.specs import KeyValueSpec
+from app.streams.stores.specs import KeyValueSpec, LruSpec
 from app.streams.topology.processor import ProcessorContext
 from app.streams.topology.runtime import Clock
 from app.streams.topology.topology import Topology
@@ -46,7 +46,10 @@ class Recipe:
         return [row._replace(timestamp=(row.timestamp or 0) * self.unit) for row in drawn]
 
     def topology(self, *, every_put: bool = False) -> Topology:
-        config = StreamsConfig(window_emit_interval=0, outer_join_emit_interval=0, log_every_put=every_put)
+        reused = frozenset({Optimization.REUSE_SOURCE_TOPICS} if self.core == "source-table" else ())
+        config = StreamsConfig(
+            window_emit_interval=0, outer_join_emit_interval=0, log_every_put=every_put, optimization=reused
+        )
         builder = Builder(config)
         stream: Texts = builder.stream("a", key=utf8, value=utf8)
         for step in self.before:
@@ -201,18 +204,44 @@ class Dedup:
 
 
 class Tick:
-    """Tells every 10 ms of stream time how many records came since; a restart begins the grid anew, as in Java."""
+    """Tells every 10 ms of stream time how many records came since."""
+
+    @staticmethod
+    def stores() -> list[KeyValueSpec]:
+        return [KeyValueSpec(name="ticks", key=utf8, value=int64)]
 
     def init(self, context: ProcessorContext) -> None:
         self.context = context
-        self.count = 0
+        self.ticks = context.store("ticks")
         context.schedule(10, Clock.STREAM_TIME, self.tick)
 
     def process(self, _record: Record[str | None, str | None]) -> None:
-        self.count += 1
+        self.ticks.put("count", (self.ticks.get("count") or 0) + 1)
 
     def tick(self, time: int) -> None:
-        self.context.forward(Record("tick", str(self.count), time))
+        self.context.forward(Record("tick", str(self.ticks.get("count")), time))
+
+
+class Recent:
+    """Forwards the last three keys' values, in the order of their keys."""
+
+    @staticmethod
+    def stores() -> list[LruSpec]:
+        return [LruSpec(name="recent", key=utf8, value=utf8, capacity=3)]
+
+    def init(self, context: ProcessorContext) -> None:
+        self.context = context
+        self.recent = context.store("recent")
+
+    def process(self, record: Record[str | None, str | None]) -> None:
+        self.recent.put(f"{record.key}{record.value}", record.value)
+        self.context.forward(record.with_value(str(list(self.recent.all()))))
+
+
+def _read_back(_recipe: Recipe, builder: Builder, stream: Texts) -> Texts:
+    """A table whose source topic is its changelog."""
+    table = builder.table("b", _kept("rows"), key=utf8, value=utf8)
+    return stream.left_join(table, _joined, Joined(key=utf8, value=utf8, other_value=utf8))
 
 
 CORES: Final[dict[str, Callable[[Recipe, Builder, Texts], Texts]]] = {
@@ -243,6 +272,8 @@ CORES: Final[dict[str, Callable[[Recipe, Builder, Texts], Texts]]] = {
     "lookup": _with_table("join"),
     "lookup-left": _with_table("left_join"),
     "lookup-grace": _with_table("join", grace=True),
+    "source-table": _read_back,
+    "lru": lambda _recipe, _builder, stream: stream.process(Recent),
     "table-join": _tables("join"),
     "table-left": _tables("left_join", kept=True),
     "table-outer": _tables("outer_join"),
@@ -252,22 +283,6 @@ FOREIGN: Final[dict[str, Callable[[Recipe, Builder, Texts], Texts]]] = {
     "foreign-left": _tables("left_join", kept=True, foreign=True),
 }
 ALL: Final = CORES | FOREIGN
-
-# These keep a stream time of their own in memory, as Java's do: after a crash they do not know how late a record is.
-FORGETFUL: Final = frozenset(
-    {
-        "final",
-        "held",
-        "hopping",
-        "sessions",
-        "sessions-closed",
-        "sliding",
-        "stream-left",
-        "stream-outer",
-        "tumbling",
-        "tumbling-closed",
-    }
-)
 
 
 def recipes(cores: Any = tuple(CORES), before: tuple[str, ...] = tuple(BEFORE)) -> st.SearchStrategy[Recipe]:

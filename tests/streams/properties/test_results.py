@@ -16,8 +16,8 @@ from app.streams.stores.session import END_START
 from app.streams.stores.session import SUFFIX as SESSION_SUFFIX
 from app.streams.stores.specs import SessionSpec, StoreSpec, WindowSpec
 from app.streams.stores.window import start_of
-from tests.streams.properties.drawing import courses, in_order, inputs
-from tests.streams.properties.recipes import ALL, CORES, FOREIGN, FORGETFUL, Recipe, recipes
+from tests.streams.properties.drawing import courses, inputs
+from tests.streams.properties.recipes import ALL, CORES, FOREIGN, Recipe, recipes
 from tests.streams.properties.world import (
     Action,
     Feed,
@@ -34,12 +34,9 @@ from tests.streams.properties.world import (
 # First byte of rows that only lead to others.
 INDEX: Final = 0x80
 
-# Steps that do not make records late which were not: a crash is of no account to these topologies.
-IN_PLACE = ("filter", "map_values", "twice", "rekey", "swap")
 
-# A crash loses the minimum of an outer join's tracker (A8). The scan that follows puts the last open row's time in
-# its place, as Java's does, so an older open row may wait longer than it would have.
-OUTER = ("stream-left", "stream-outer")
+# What it evicts next depends on what was read last, and reads are in no changelog (Java forgets it as well).
+ONLY_A_CACHE = {"lru"}
 
 
 def disturbed(recipe: Recipe, rows: list[Row], course: list[Action], *, every_put: bool = False) -> World:
@@ -67,15 +64,9 @@ HALF_COMMITTED = [Feed(0, 1), Process(1), Step.SEAL, Step.CRASH_COMMITTED]
 @settings(max_examples=200, deadline=None)
 @example(Recipe("self-join"), SAME, HALF_COMMITTED)
 @example(Recipe("lookup-grace"), SAME, HALF_COMMITTED)
-@given(recipes(set(CORES).difference(FORGETFUL, {"tick"})), inputs(), courses(crashes=True))
+@given(recipes(set(CORES) - ONLY_A_CACHE), inputs(), courses(crashes=True))
 def test_crashes_change_nothing(recipe: Recipe, rows: list[Row], course: list[Action]) -> None:
     assert outcome(disturbed(recipe, rows, course)) == outcome(undisturbed(recipe, rows))
-
-
-@settings(max_examples=200, deadline=None)
-@given(recipes(set(FORGETFUL).difference(OUTER), IN_PLACE), inputs(), courses(crashes=True))
-def test_crashes_change_nothing_where_nothing_is_late(recipe: Recipe, rows: list[Row], course: list[Action]) -> None:
-    assert outcome(disturbed(recipe, in_order(rows), course)) == outcome(undisturbed(recipe, in_order(rows)))
 
 
 def table_of(world: World, topic: str) -> dict[bytes | None, Any]:

@@ -5,11 +5,12 @@ Only what was committed is on the logs, as a reader at read_committed would see 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import zip_longest
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from app.streams.model import Commit, Inbound, Offset, Row, TaskId, TopicPartition
 from app.streams.stores import Base, memory_base
@@ -21,6 +22,8 @@ from app.streams.task import Task
 from app.streams.topology.plan import source_topics
 from app.streams.topology.subtopologies import Subtopology, subtopologies
 from app.streams.topology.topology import Topology
+
+DONE: Final = object()
 
 
 class Feed(NamedTuple):
@@ -38,12 +41,44 @@ class Step(Enum):
     """What happens to a task besides. What is not possible at the moment is left out."""
 
     SEAL = "commit() is called"
-    SETTLE = "the transaction went through and applied() is called"
+    SETTLE = "the transaction went through and applied() is called, or applying() brought to its end"
+    BEGIN = "the transaction went through and applying() is called"
+    ABORT = "the task is dropped, wherever it is, and made anew over the same bases"
     CRASH = "the process dies; a transaction under way is aborted"
     CRASH_COMMITTED = "the process dies after the transaction went through, before applied()"
 
 
-Action: TypeAlias = Feed | Process | Step
+class Slices(NamedTuple):
+    """So many steps of applying()."""
+
+    steps: int
+
+
+Action: TypeAlias = Feed | Process | Slices | Step
+
+
+class Ground(Protocol):
+    """Where the committed rows of stores are."""
+
+    def base(self, part: int, spec: StoreSpec) -> Base:
+        """Of one sub-topology's store."""
+        ...
+
+    def crash(self, part: int) -> None:
+        """What was applied must be there again."""
+        ...
+
+
+class Memory:
+    """Bases that nothing happens to."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Base] = {}
+
+    def base(self, _part: int, spec: StoreSpec) -> Base:
+        return self._kept.setdefault(spec.name, memory_base(spec))
+
+    def crash(self, part: int) -> None: ...
 
 
 @dataclass
@@ -54,9 +89,11 @@ class World:
     logs: dict[str, list[Row]] = field(default_factory=dict)
     offsets: dict[TopicPartition, Offset] = field(default_factory=dict)
     bases: dict[str, Base] = field(default_factory=dict)
+    ground: Ground = field(default_factory=Memory)
 
-    def base(self, spec: StoreSpec) -> Base:
-        return self.bases.setdefault(spec.name, memory_base(spec))
+    def base(self, part: int, spec: StoreSpec) -> Base:
+        found = self.bases[spec.name] = self.ground.base(part, spec)
+        return found
 
     def publish(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -69,8 +106,15 @@ class World:
         rows = self.logs.get(topic, [])[begin:end]
         return [(begin + at, row.timestamp or 0, row.key, row.value, row.headers) for at, row in enumerate(rows)]
 
+    def changelog_end(self, store: str) -> int:
+        """Of a source topic that serves as changelog, only what was processed counts."""
+        changelog = self.topology.changelog(store)
+        if store in self.topology.restored_from:
+            return self.offsets.get(TopicPartition(changelog, 0), Offset(0, "")).offset
+        return self.end(changelog)
+
     def changelog_since(self, store: str, position: int) -> list[Restored]:
-        rows = self.logs.get(self.topology.changelog(store), [])[position:]
+        rows = self.logs.get(self.topology.changelog(store), [])[position : self.changelog_end(store)]
         return [(row.key, row.value, row.timestamp or 0, row.headers) for row in rows]
 
 
@@ -84,6 +128,7 @@ class Life:
         self._epoch: list[Row] = []
         self._sealed: Commit | None = None
         self._sealed_rows: list[Row] = []
+        self._applying: Iterator[None] | None = None
         self._fed: dict[str, int] = {}
         self.task = self._open()
 
@@ -96,18 +141,39 @@ class Life:
             case Step.SEAL if self._sealed is None:
                 self._sealed, self._sealed_rows = self.task.commit(), self._epoch
                 self._epoch = []
+            case Slices():
+                self._apply(action.steps)
+            case Step.SETTLE if self._applying is not None:
+                self._apply(None)
             case Step.SETTLE if self._sealed is not None:
                 sealed = self._sealed
-                ends = self._transact()
-                self.task.applied(sealed, ends)
+                self.task.applied(sealed, self._transact())
                 self._sealed = None
+            case Step.BEGIN if self._sealed is not None and self._applying is None:
+                self._applying = self.task.applying(self._sealed, self._transact(), slice_ms=0)
+            case Step.ABORT:
+                self.task.abandon()
+                self.task = self._open()
             case Step.CRASH:
-                self.task = self._open()
-            case Step.CRASH_COMMITTED if self._sealed is not None:
+                self._crash()
+            case Step.CRASH_COMMITTED if self._sealed is not None and self._applying is None:
                 self._transact()
-                self.task = self._open()
+                self._crash()
             case _:
                 pass
+
+    def _apply(self, count: int | None) -> None:
+        """So many slices; None: to the end."""
+        applying = self._applying
+        while applying is not None and count != 0:
+            count = None if count is None else count - 1
+            if next(applying, DONE) is DONE:
+                self._applying = applying = self._sealed = None
+
+    def _crash(self) -> None:
+        self.task.abandon()
+        self.world.ground.crash(self.part.number)
+        self.task = self._open()
 
     def finish(self) -> bool:
         """Take everything there is and commit it; whether anything moved."""
@@ -126,13 +192,14 @@ class Life:
         """From what is durable: the stores' bases, the changelogs behind them, the committed offsets."""
         world = self.world
         self._epoch, self._sealed, self._sealed_rows, self._fed = [], None, [], {}
-        task = Task(
-            world.topology, self.part, TaskId(self.part.number, 0), partitions=lambda _topic: 1, bases=world.base
-        )
+        self._applying = None
+        number = self.part.number
+        base = partial(world.base, number)
+        task = Task(world.topology, self.part, TaskId(number, 0), partitions=lambda _topic: 1, bases=base)
         task.assign(self.topics)
         for store in task.stores:
-            position = world.base(world.topology.stores[store]).marks().position or 0
-            task.restore(store, world.changelog_since(store, position), world.end(world.topology.changelog(store)))
+            position = world.bases[store].marks().position or 0
+            task.restore(store, world.changelog_since(store, position), world.changelog_end(store))
         for topic in self.topics:
             where = TopicPartition(topic, 0)
             if where in world.offsets:
@@ -155,12 +222,12 @@ class Life:
         assert sealed is not None
         world.publish([*self._sealed_rows, *sealed.outputs, *sealed.changelog])
         world.offsets.update(sealed.offsets)
-        return {store: world.end(world.topology.changelog(store)) for store in self.task.stores}
+        return {store: world.changelog_end(store) for store in self.task.stores}
 
 
-def run(topology: Topology, inputs: Sequence[Row], actions: Sequence[Action]) -> World:
+def run(topology: Topology, inputs: Sequence[Row], actions: Sequence[Action], ground: Ground | None = None) -> World:
     """Each task in the order of the flow, with these actions and then to the end; around again where it is a circle."""
-    world = World(topology)
+    world = World(topology, ground=ground or Memory())
     world.publish(inputs)
     lives = [Life(world, part) for part in in_order_of_flow(topology)]
     for life in lives:

@@ -1,0 +1,399 @@
+"""Membership of a group that shares tasks: what is told of us, what we are told, and whether it still holds.
+
+aiokafka rejoins in the background whenever the group changes. The listener here only records; whoever runs the tasks
+looks at `epoch` and `assigned`, and acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener
+from aiokafka.errors import InconsistentGroupProtocolError, KafkaError
+
+from app.errors import BrokerUnavailable, ConfigError, TryAgain
+from app.kafka.assignor import Hooks, StreamsAssignor
+from app.kafka.closing import close
+from app.kafka.compat import group_metadata
+from app.kafka.compat_group import (
+    gate,
+    go_on,
+    group_client,
+    is_member,
+    joining,
+    leave,
+    next_trouble,
+    on_heartbeat,
+    refresh_metadata,
+    request_rejoin,
+    subscribe,
+)
+from app.kafka.failures import describe
+from app.kafka.fetching import row_consumer
+from app.kafka.generation import Assigned, Peer, Standing, follows, peer_of
+from app.kafka.group_metadata import GroupMetadata
+from app.kafka.group_options import MembershipOptions, refusal
+from app.kafka.leading import Rules
+from app.kafka.offset_commits import commit_offsets
+from app.kafka.outcomes import Fenced
+from app.kafka.predecessors import remove_predecessors
+from app.kafka.presence import Presence
+from app.kafka.user_data import (
+    VERSION,
+    Assignment,
+    Subscription,
+    Unreadable,
+    duties_of,
+    lags_as_text,
+    names_of,
+)
+from app.streams.model import Offset, TopicPartition
+from app.streams.topology.tasks import has_patterns, matching_topics, named_topics, task_partitions, topology_digest
+from app.streams.topology.topology import Topology
+
+log = logging.getLogger(__name__)
+
+PREDECESSORS_WITHIN = 5.0
+CLOSE_WITHIN = 2.0
+LEAVE_WITHIN = 0.5
+REJOIN_PAUSE = 1.0
+"""Seconds between two rebalances that this member asks for."""
+TROUBLE_PAUSE = 1.0
+COMMIT_WITHIN = 10.0
+TICK = 1.0
+"""Seconds between two looks at whether the others can still take us for a member, and at the partitions there are."""
+
+__all__ = ["Assigned", "Membership", "MembershipOptions", "Peer", "Standing", "membership"]
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """See `membership`. Every partition is paused when it is assigned, at a position that nothing can be fetched from:
+    seek it, then resume it."""
+
+    def __init__(
+        self,
+        client: Mapping[str, Any],
+        topology: Topology,
+        options: MembershipOptions,
+        standing: Callable[[], Standing],
+        revoked: Callable[[bool], Awaitable[None]],
+    ) -> None:
+        self.assigned: Assigned | None = None
+        """The newest; None from the beginning of a rebalance to its end, and while there is a reason to wait."""
+        self.changed = asyncio.Event()
+        """Set whenever `assigned`, `epoch` or `failure` changes; to be cleared by whoever looks at them."""
+        self.failure: Exception | None = None
+        """Why this process can never take part in the group."""
+        self.waiting = ""
+        """Why there is nothing to do for this process, or empty."""
+        self.rebalances = 0
+        self._topology = topology
+        self._options = options
+        self._standing = standing
+        self._revoked = revoked
+        self._digest = topology_digest(topology)
+        self._epoch = 0
+        self._group: GroupMetadata | None = None
+        self._last: GroupMetadata | None = None
+        self._settled = False  # an assignment is in force, or was until its loss was noticed
+        self._lost = False
+        self._presence = Presence(options.session_timeout_ms)
+        self._known: tuple[str, ...] = ()
+        self._fenced: set[str] = set()
+        self._nonce = 0
+        self._rejoin_wanted = False
+        self._rejoin_timer: asyncio.TimerHandle | None = None
+        self._rejoined_at = -REJOIN_PAUSE
+        self._revoking: asyncio.Future[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+        rules = Rules(topology, options.standbys, options.max_warmups, options.acceptable_lag, options.found)
+        hooks = Hooks(self._say, self._heard, self._led)
+        self.consumer = row_consumer(
+            client,
+            isolation_level=options.isolation_level,
+            partition_assignment_strategy=(StreamsAssignor(rules, hooks, missing_within=options.missing_within),),
+            **options.consumer(client),
+        )
+
+    @property
+    def epoch(self) -> int:
+        """Data fetched in another epoch belong to another life. Moves too when this process was stopped, or cut off,
+        for so long that the group must have gone on."""
+        if self._settled and not self._lost and self._presence.over:
+            log.warning("no word from group %s for longer than a session: joining anew", self._options.group)
+            self._lose()
+            request_rejoin(self.consumer)
+        return self._epoch
+
+    def rejoin(self) -> None:
+        """Have the group plan again, soon: copies have caught up, or topics have changed."""
+        self._nonce += 1
+        self._rejoin_wanted = True
+        self._arm()
+
+    def fenced(self, transactional_ids: Iterable[str]) -> None:
+        """Of the dead: nobody has to be told of them again."""
+        self._fenced.update(transactional_ids)
+
+    async def commit_offsets(self, offsets: Mapping[TopicPartition, Offset], group: GroupMetadata | None) -> None:
+        """At least once. Raises Fenced for another generation than the present one, KafkaError, TimeoutError."""
+        if group is None or group != self._group:
+            raise Fenced(f"the group is past {group}")
+        await commit_offsets(group_client(self.consumer), group, offsets, within=COMMIT_WITHIN)
+
+    async def open(self) -> None:
+        """Joins in the background. Raises KafkaError."""
+        await self.consumer.start()
+        on_heartbeat(self.consumer, self._presence.heard)
+        if self._options.instance_id is None:
+            await self._remove_predecessors()
+        subscribe(self.consumer, await self._topics(), self)
+        self._watching = [asyncio.create_task(self._heed()), asyncio.create_task(self._tick())]
+        for watching in self._watching:
+            watching.add_done_callback(self._ended)
+
+    async def close(self) -> None:
+        """In bounded time. A dynamic member leaves, also out of a rebalance that waits for others."""
+        if self._rejoin_timer is not None:
+            self._rejoin_timer.cancel()
+        for task in (*self._watching, *([self._revoking] if self._revoking else [])):
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        at = joining(self.consumer) if self._options.instance_id is None else None
+        if at is not None:
+            with suppress(KafkaError, TimeoutError, OSError):  # else the others wait for the session to end
+                async with asyncio.timeout(LEAVE_WITHIN):
+                    await leave(group_client(self.consumer), at[0], self._options.group, at[1])
+        await close(self.consumer.stop(), within=CLOSE_WITHIN)
+
+    # what aiokafka calls
+
+    async def on_partitions_revoked(self, _: object) -> None:
+        # The leader plans with what the cluster is now; also after a topic was made or changed a moment ago.
+        refresh_metadata(self.consumer)
+        await self._begin(lost=not is_member(self.consumer))
+
+    async def on_partitions_assigned(self, _: object) -> None:
+        if self._rejoin_wanted:  # since the join was sent
+            self._arm()
+
+    def _say(self) -> Subscription:
+        self._rejoin_wanted = False
+        try:
+            standing = self._standing()
+        except Exception as bug:  # noqa: BLE001 - raised by the loop; out of here it would end aiokafka's coordination
+            self._fail(bug)
+            standing = Standing()
+        options = self._options
+        return Subscription(
+            v=VERSION,
+            process=options.process,
+            transactional_id=options.transactional_id,
+            address=options.address,
+            digest=self._digest,
+            running=names_of(standing.running),
+            lags=lags_as_text(standing.lags),
+            known=self._known,
+            fenced=tuple(sorted(self._fenced)),
+            nonce=self._nonce,
+        )
+
+    def _led(self, present: tuple[str, ...], missing: tuple[str, ...]) -> None:
+        """As leader: those who are present now may die before any member hears of them."""
+        self._known = (*present, *(name for name in self._known if name not in present))
+        if missing:
+            asyncio.get_running_loop().call_later(REJOIN_PAUSE, self.rejoin)
+
+    def _heard(self, partitions: tuple[TopicPartition, ...], told: Assignment | Unreadable) -> None:
+        gate(self.consumer, partitions)
+        self._presence.heard()
+        group, last = group_metadata(self.consumer), self._last
+        unbroken = not self._lost and last is not None and follows(last, group)
+        self._group, self._settled, self._lost = group, True, False
+        self._epoch += 1
+        self.rebalances += 1
+        self.waiting = ""
+        if isinstance(told, Unreadable):
+            self._fail(ConfigError(f"the leader of group {group.group} is not understood: {told}"))
+        elif told.error:
+            self._fail(ConfigError(f"group {group.group}: {told.error}"))
+        elif told.wait:
+            self._wait_for(f"group {group.group}: {told.wait}")
+        else:
+            self._take(group, partitions, told, unbroken)
+        self.changed.set()
+
+    def _take(
+        self, group: GroupMetadata, partitions: tuple[TopicPartition, ...], told: Assignment, unbroken: bool
+    ) -> None:
+        duties = duties_of(told)
+        sources = task_partitions(self._topology, told.counts).sources
+        held = {task: sources[task] for task in duties.active if task in sources}
+        if {partition for each in held.values() for partition in each} != set(partitions):
+            self._fail(ConfigError(f"the leader of group {group.group} gives partitions that its tasks do not read"))
+            return
+        dead = told.dead
+        if (told.transactional_id, told.address) != (self._options.transactional_id, self._options.address):
+            # A static member that was restarted elsewhere is given what its predecessor was told.
+            if told.transactional_id not in (None, self._options.transactional_id):
+                dead = (*dead, told.transactional_id)
+            self.rejoin()
+        peers = {peer.process: peer_of(peer) for peer in told.peers}
+        present = tuple(sorted(peer.transactional_id for peer in peers.values() if peer.transactional_id))
+        self._known = (*present, *(name for name in dead if name not in present))
+        self._fenced = self._fenced.intersection(dead)
+        self._last = group
+        self.assigned = Assigned(self._epoch, group, duties, held, dead, peers, told.counts, unbroken)
+
+    # what is behind it
+
+    async def _begin(self, *, lost: bool) -> None:
+        """A rebalance, once: work in hand is finished, in bounded time."""
+        if not self._settled:
+            return
+        if lost:
+            self._note_theft()
+            self._lose()
+        self._settled = False
+        self.assigned = None
+        self.changed.set()
+        self._revoking = asyncio.ensure_future(self._revoked(self._lost))
+        done, _ = await asyncio.wait({self._revoking}, timeout=self._options.revoke_within)
+        if not done:
+            self._revoking.cancel()
+            log.warning("the work in hand is not done, and group %s goes on without it", self._options.group)
+        elif not self._revoking.cancelled() and (bug := self._revoking.exception()) is not None:
+            self._fail(bug)
+
+    async def _remove_predecessors(self) -> None:
+        group, process = self._options.group, self._options.process
+        try:
+            await remove_predecessors(group_client(self.consumer), group, process, within=PREDECESSORS_WITHIN)
+        except (KafkaError, TimeoutError) as error:
+            log.debug("looking for predecessors in group %s: %s", group, describe(error))
+
+    def _ended(self, watching: asyncio.Task[None]) -> None:
+        if not watching.cancelled() and (bug := watching.exception()) is not None:
+            self._fail(bug)
+
+    def _lose(self) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        self._epoch += 1
+        self._group = self.assigned = None
+        self._fenced.clear()
+        self.changed.set()
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
+        self.changed.set()
+
+    def _wait_for(self, what: str) -> None:
+        if what != self.waiting:
+            log.warning("%s; waiting", what)
+        self.waiting = what
+
+    def _arm(self) -> None:
+        if self._rejoin_timer is None:
+            pause = max(0.0, self._rejoined_at + REJOIN_PAUSE - time.monotonic())
+            self._rejoin_timer = asyncio.get_running_loop().call_later(pause, self._ask)
+
+    def _ask(self) -> None:
+        self._rejoin_timer = None
+        # Between the answers to JoinGroup and to SyncGroup aiokafka would forget it.
+        if self._rejoin_wanted and self._settled:
+            self._rejoined_at = time.monotonic()
+            request_rejoin(self.consumer)
+
+    def _note_theft(self) -> None:
+        """Two live processes with one instance id would take it from each other for ever; the elder one ends."""
+        group, instance = self._options.group, self._options.instance_id
+        if instance is not None and self._presence.stolen():
+            mend = "give each its own APP_STREAMS__INSTANCE_ID"
+            self._fail(TryAgain(f"another process is member {instance} of group {group}", try_next=mend))
+
+    async def _heed(self) -> None:
+        """Errors for which aiokafka would wait for somebody to look."""
+        group = self._options.group
+        while True:
+            error = await next_trouble(self.consumer)
+            if (refused := refusal(error, self._options)) is not None:
+                self._fail(refused)
+            elif isinstance(error, InconsistentGroupProtocolError):
+                self._wait_for(
+                    f"group {group} is in use by another kind of member (Java Kafka Streams?) until its session ends"
+                )
+            else:
+                self._wait_for(f"group {group}: {describe(error)}")
+            await asyncio.sleep(TROUBLE_PAUSE)
+            try:
+                go_on(self.consumer)
+            except KafkaError as ended:
+                self._fail(BrokerUnavailable(f"the membership of group {group} came to an end: {describe(ended)}"))
+                return
+
+    async def _tick(self) -> None:
+        look_at = time.monotonic() + self._options.refresh_within
+        while True:
+            await asyncio.sleep(min(TICK, self._options.refresh_within))
+            _ = self.epoch  # moves by itself when it has to
+            if self.assigned is not None and self._differing(self.assigned):
+                await refresh_metadata(self.consumer)
+                if self.assigned is not None and self._differing(self.assigned):
+                    self.rejoin()
+            if has_patterns(self._topology) and time.monotonic() >= look_at:
+                look_at = time.monotonic() + self._options.refresh_within
+                await self._look_for_topics()
+
+    def _differing(self, assigned: Assigned) -> bool:
+        """Whether partitions have come since: not every generation has a leader that watches them."""
+        known = self.consumer.partitions_for_topic
+        return any(len(known(topic) or range(count)) != count for topic, count in assigned.counts.items())
+
+    async def _look_for_topics(self) -> None:
+        try:
+            topics = await self._topics()
+        except KafkaError as error:
+            log.debug("looking for topics: %s", describe(error))
+            return
+        if self._settled and topics != self.consumer.subscription():
+            log.info("group %s reads %s from now on", self._options.group, ", ".join(sorted(topics)) or "nothing yet")
+            # First the work in hand: with its subscription aiokafka forgets the partitions at once.
+            await self._begin(lost=not is_member(self.consumer))
+            subscribe(self.consumer, topics, self)
+
+    async def _topics(self) -> frozenset[str]:
+        named = named_topics(self._topology)
+        if not has_patterns(self._topology):
+            return named
+        return named | matching_topics(self._topology, await self.consumer.topics())
+
+
+@asynccontextmanager
+async def membership(
+    client: Mapping[str, Any],
+    topology: Topology,
+    options: MembershipOptions,
+    *,
+    standing: Callable[[], Standing],
+    revoked: Callable[[bool], Awaitable[None]],
+) -> AsyncIterator[Membership]:
+    """A member until the end of the block, then it leaves, unless it is static. `client`: options of every client.
+
+    Does not wait for the first assignment. `standing` is asked at each join. `revoked(lost)` is awaited, for at most
+    `revoke_within`, when a rebalance begins: what was processed can still be committed, unless the membership is lost.
+    Raises KafkaError when no broker answers.
+    """
+    group = Membership(client, topology, options, standing, revoked)
+    try:
+        await group.open()
+        yield group
+    finally:
+        await group.close()

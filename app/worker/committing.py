@@ -1,0 +1,88 @@
+"""A commit: what every task has done so far becomes durable in one transaction, while processing goes on above it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from app.kafka.group_metadata import GroupMetadata
+from app.kafka.transport import Transport
+from app.kafka.writing import RowWriter
+from app.streams.model import Commit, Offset, TopicPartition
+from app.worker.held import HeldTask
+from app.worker.totals import Totals
+
+SLICE_MS = 2.0
+"""How long the event loop is held at most while committed rows enter the stores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one commit carries: each task's share of it, in the order of sealing."""
+
+    shares: tuple[tuple[HeldTask, Commit], ...]
+    offsets: Mapping[TopicPartition, Offset]
+
+
+class Committer:
+    """One commit at a time: `seal`, then `finish`. Rows written between the two belong to the next one."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        writer: RowWriter,
+        totals: Totals,
+        note_offsets: Callable[[Mapping[TopicPartition, Offset]], None],
+    ) -> None:
+        self._transport = transport
+        self.writer = writer
+        self.totals = totals
+        self._note_offsets = note_offsets
+
+    async def seal(self, tasks: Iterable[HeldTask]) -> Sealed | None:
+        """Nothing may be processed meanwhile: it yields between tasks. None: there was nothing to commit."""
+        shares: list[tuple[HeldTask, Commit]] = []
+        offsets: dict[TopicPartition, Offset] = {}
+        for held in tasks:
+            if not held.task.needs_commit:
+                continue
+            commit = held.task.commit()
+            self.writer.write(commit.outputs)
+            self.writer.write(commit.changelog)
+            self.totals.produced += len(commit.outputs) + len(commit.changelog)
+            offsets |= commit.offsets
+            shares.append((held, commit))
+            await asyncio.sleep(0)
+        if not shares:
+            return None
+        self.writer.cut()
+        return Sealed(tuple(shares), offsets)
+
+    async def finish(self, sealed: Sealed, group: GroupMetadata) -> None:
+        """Outputs, offsets, the end of the transaction, and only then the stores. Raises TransactionFailed."""
+        began = time.monotonic()
+        await self.writer.flush()
+        ends = await self._transport.commit(sealed.offsets, group)
+        # From here on it is decided: whatever ends us now, the rows come back from the changelogs.
+        for held, commit in sealed.shares:
+            for _ in held.task.applying(commit, _positions(held, ends, sealed.offsets), SLICE_MS):
+                await asyncio.sleep(0)
+        self._transport.begin()
+        self.writer.reopen()
+        self._note_offsets(sealed.offsets)
+        self.totals.commits.note((time.monotonic() - began) * 1000)
+
+
+def _positions(
+    held: HeldTask, ends: Mapping[TopicPartition, int], offsets: Mapping[TopicPartition, Offset]
+) -> dict[str, int]:
+    """How far each store has come in its changelog; where that is a source topic, as far as the task has read it."""
+    found: dict[str, int] = {}
+    for store, changelog in held.changelogs.items():
+        if (end := ends.get(changelog)) is not None:
+            found[store] = end
+        elif (offset := offsets.get(changelog)) is not None:
+            found[store] = offset.offset
+    return found

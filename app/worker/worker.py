@@ -1,0 +1,162 @@
+"""The streams role: a member of the group for as long as it may, with what it holds there for everyone to see."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from app.errors import BrokerUnavailable, ServiceError
+from app.kafka.failures import CLIENT_FAILED, describe, fatal
+from app.kafka.membership import Peer
+from app.kafka.outcomes import TransactionFailed
+from app.settings.folders import state_home
+from app.statistics import StreamsState, StreamsStatistics
+from app.streams.errors import StreamsError
+from app.streams.model import TaskId
+from app.worker.failures import StreamsFailed
+from app.worker.held import HeldTask, TaskPhase
+from app.worker.identity import Identity, identified
+from app.worker.reporting import report
+from app.worker.states import States
+from app.worker.stay import Employment, Stay
+from app.worker.totals import Totals
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+RARE_GC = (100_000, 50, 1_000)
+"""Rows are tuples by the thousand, none of them in a cycle: looking for cycles at Python's own pace costs a third."""
+
+MENDABLE: tuple[type[Exception], ...] = (*CLIENT_FAILED, BrokerUnavailable, TransactionFailed)
+
+
+class Worker:
+    """`run` until `stop`. It satisfies `queries.Holding`."""
+
+    def __init__(self, given: Employment) -> None:
+        self.given = given
+        self.topology = given.topology
+        self.paused = False
+        self.totals = Totals()
+        self.identity: Identity | None = None
+        self.stay: Stay | None = None
+        self._stopping = False
+        self._failed = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Raises ServiceError; what another attempt may mend is tried again."""
+        settings = self.given.settings
+        directory = state_home(settings) if settings.store == "disk" else None
+        gc.set_threshold(*RARE_GC)
+        try:
+            with identified(directory, settings.application_id) as self.identity:
+                async with States(self.topology, self.identity.slot) as states:
+                    await self._stays(states, self.identity, stop)
+        except StreamsError as error:
+            self._failed = True
+            raise StreamsFailed(
+                f"streams: {error}",
+                try_next="mend the topology or the record; APP_STREAMS__ERRORS=dead_letter skips such records",
+            ) from error
+        except ServiceError:
+            self._failed = True
+            raise
+        finally:
+            self._stopping = True
+            self.stay = None
+
+    async def _stays(self, states: States, identity: Identity, stop: asyncio.Event) -> None:
+        pause = FIRST_PAUSE
+        while await self._linked(stop):
+            began = time.monotonic()
+            try:
+                internal = await self.given.prepare()
+                self.stay = Stay(self.given, identity, states, internal, self.totals)
+                await self.stay.work(stop, lambda: self.paused)
+            except MENDABLE as error:
+                self._note(error)
+                pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await stop.wait()
+                pause = min(2 * pause, LONGEST_PAUSE)
+            finally:
+                self.stay = None
+
+    async def _linked(self, stop: asyncio.Event) -> bool:
+        """Waits for Kafka; False: it is time to stop."""
+        waiting = asyncio.ensure_future(self.given.link.wait_up())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+        return not stop.is_set()
+
+    def _note(self, error: Exception) -> None:
+        self.totals.failed(error)
+        refused = fatal(error, who="streams", what=f"work in group {self.given.settings.application_id}")
+        if refused is not None:
+            raise refused from error
+        self.given.link.doubt()
+        log.warning("streams join anew: %s", describe(error))
+
+    # what others may ask
+
+    @property
+    def state(self) -> StreamsState:
+        if self._failed:
+            return "ERROR"
+        if self._stopping:
+            return "NOT_RUNNING"
+        if self.identity is None:
+            return "CREATED"
+        assigned = None if self.stay is None or self.stay.group is None else self.stay.group.assigned
+        return "REBALANCING" if assigned is None or self.restoring else "RUNNING"
+
+    @property
+    def restoring(self) -> int:
+        """Active tasks that do not run yet."""
+        tasks = None if self.stay is None else self.stay.tasks
+        return 0 if tasks is None else len(tasks.phase(TaskPhase.RESTORING))
+
+    @property
+    def self_process(self) -> str:
+        return "" if self.identity is None else str(self.identity.instance)
+
+    def held(self) -> Mapping[TaskId, HeldTask]:
+        tasks = None if self.stay is None else self.stay.tasks
+        return {} if tasks is None else tasks.held
+
+    def peers(self) -> Mapping[str, Peer]:
+        assigned = None if self.stay is None or self.stay.group is None else self.stay.group.assigned
+        return {} if assigned is None else assigned.peers
+
+    def global_stores(self) -> Mapping[str, Any]:
+        tables = None if self.stay is None else self.stay.tables
+        return {} if tables is None or not tables.complete else tables.stores
+
+    def partitions(self, topic: str) -> int | None:
+        return None if self.stay is None else self.stay.partitions(topic)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def not_ready(self) -> Iterator[str]:
+        """Why it cannot answer, or does not process."""
+        if self.restoring:
+            yield f"streams: restoring {self.restoring} of {len(self.held())} tasks"
+        elif self.state != "RUNNING":
+            yield f"streams: {self.state.lower().replace('_', ' ')}"
+
+    def statistics(self) -> StreamsStatistics:
+        return report(self)

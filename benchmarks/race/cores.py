@@ -1,0 +1,45 @@
+"""Which core runs what. A process inherits its cores from the thread that starts it; a JVM counts them at its start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Cores:
+    """The broker, and this process with it, on one core; what is measured on another. macOS knows no such thing, and
+    a machine with one core has no other: then nothing is pinned, which `words` says."""
+
+    def __init__(self) -> None:
+        self._all: list[int] = []
+        if sys.platform == "linux":
+            self._all = sorted(os.sched_getaffinity(0))
+
+    @property
+    def pinned(self) -> bool:
+        return len(self._all) > 1
+
+    @property
+    def words(self) -> str:
+        if not self.pinned:
+            return "not pinned"
+        return f"broker on core {self._all[0]}, candidates on core {self._all[1]}"
+
+    def stay(self) -> None:
+        """This process, and what it starts from now on, to the broker's core."""
+        if sys.platform == "linux" and self.pinned:
+            os.sched_setaffinity(0, {self._all[0]})
+
+    @contextmanager
+    def other(self) -> Iterator[None]:
+        """What is started inside runs on the candidates' core."""
+        if sys.platform != "linux" or not self.pinned:
+            yield
+            return
+        os.sched_setaffinity(0, {self._all[1]})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, {self._all[0]})

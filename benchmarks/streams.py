@@ -1,0 +1,177 @@
+"""The stream engine on a real Kafka, beside Java's Kafka Streams, Quix Streams and aiokafka by hand, in the same run.
+
+    scripts/bench streams                          all candidates over three topologies, median of 5 rounds: an hour
+    scripts/bench streams --quick                  one round, four seconds each
+    scripts/bench streams --keys 1000000           over a million keys
+    scripts/bench streams --candidates ours,java --shapes count --rounds 3
+
+Input: JSON values of 100 bytes in 4 partitions, written beforehand, event time a millisecond a record. Topologies:
+stateless (filter and map_values), count (a table with its changelog), window (tumbling, ten seconds, with changelog).
+Commit interval one second, one thread, the broker alone on one core, the candidate on another.
+
+A record counts when its offset is committed, by when its outputs and changelog rows are acknowledged. Measured is from
+the first commit behind the warm-up (--warm records; Java's compiler needs them) to the last one before the end of the
+work, by the broker's own log of the commits: whole commit intervals of a steady run, the same for all. CPU is that of
+the candidate's process in the same span. After every run all outputs are read back and compared with the input that
+was committed: their number and the last value of each key; a wrong one ends the benchmark.
+
+"java" runs with its record cache off, so that it sends and logs every update, as all others send; "java, cache 10 MiB"
+is its default, which sends and logs the last update of a key within a second: with few keys much less work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from benchmarks.race import candidates
+from benchmarks.race.broker import broker
+from benchmarks.race.candidates import Candidate, NoCandidate, Race
+from benchmarks.race.cores import Cores
+from benchmarks.race.load import Load, produce
+from benchmarks.race.outputs import WrongResult
+from benchmarks.race.run import Measured, RunFailed, Terms, measure
+from tests.java import KAFKA, NoJavaError, compiled
+
+SHAPES = ("stateless", "count", "window")
+NAMES = ("ours", "ours-eos", "java", "java-eos", "java-cache", "quix", "quix-eos", "hand", "hand-eos")
+DEFAULT = ("ours", "ours-eos", "java", "java-eos", "java-cache", "quix", "hand")
+
+Table = dict[str, dict[str, list[Measured]]]
+
+
+def collected(names: Sequence[str], quix: Path | None, folder: Path, stack: ExitStack) -> list[Candidate]:
+    """Those of these names that can be had; of the others it is said why."""
+    found: list[Candidate] = []
+    program = None
+    for name in names:
+        kind, _, option = name.partition("-")
+        guarantee: candidates.Guarantee = "exactly_once_v2" if option == "eos" else "at_least_once"
+        try:
+            if kind == "ours":
+                found.append(candidates.ours(guarantee))
+            elif kind == "hand":
+                found.append(candidates.by_hand(guarantee))
+            elif kind == "quix":
+                found.append(candidates.quix(quix or folder / "quix", guarantee))
+            else:
+                if program is None:
+                    sources = Path(__file__).with_name("race") / "java"
+                    program = stack.enter_context(compiled(sources, f"org.apache.kafka:kafka-streams:{KAFKA}"))
+                found.append(candidates.java(program, guarantee, cache=option == "cache"))
+        except (NoCandidate, NoJavaError) as missing:
+            print(f"{name} is not measured: {missing}", flush=True)
+    return found
+
+
+async def race(options: argparse.Namespace, chosen: Sequence[Candidate], folder: Path, cores: Cores) -> Table:
+    table: Table = defaultdict(lambda: defaultdict(list))
+    terms = Terms(options.warm, options.seconds)
+    async with broker(folder) as servers:
+        began = time.perf_counter()
+        load = await produce(servers, "race-input", options.records, options.keys)
+        print(f"input: {load.records:,} records, {load.keys:,} keys, {time.perf_counter() - began:.0f} s", flush=True)
+        for number in range(options.rounds):
+            for shape in options.shapes:
+                for candidate in chosen:
+                    measured = await one(candidate, shape, servers, folder, (load, terms, cores))
+                    table[shape][candidate.name].append(measured)
+                    print(
+                        f"round {number + 1}  {shape:10} {candidate.name:22} {measured.rate / 1000:7.1f} k/s "
+                        f"{measured.cpu_us:6.2f} us CPU {measured.rss_mib:6.0f} MiB",
+                        flush=True,
+                    )
+    return table
+
+
+async def one(
+    candidate: Candidate, shape: str, servers: str, folder: Path, work: tuple[Load, Terms, Cores]
+) -> Measured:
+    load, terms, cores = work
+    group = f"race-{uuid.uuid4().hex[:8]}"
+    told = Race(servers, group, shape, load.topic, f"{group}-output", folder / group, candidate.guarantee)
+    return await measure(candidate, told, load, terms, cores)
+
+
+def show(table: Table) -> None:
+    """Medians; ratios of medians to those of Java and Quix, and the cost of exactly once beside the same without."""
+    for shape, rows in table.items():
+        rates = {name: median(each.rate for each in measured) for name, measured in rows.items()}
+        print(f"\n{shape:32} {'records/s':>10} {'range':>15} {'CPU us':>7} {'MiB':>5} {'x java':>7} {'x quix':>7}")
+        for name, measured in rows.items():
+            each = sorted(m.rate / 1000 for m in measured)
+            eos = ", exactly once" if name.endswith(", exactly once") else ""
+            ratios = "".join(
+                f"{rates[name] / rates[peer]:8.2f}" if peer in rates else f"{'':8}" for peer in ("java" + eos, "quix")
+            )
+            print(
+                f"  {name:30} {rates[name] / 1000:8.1f} k {f'{each[0]:.0f}-{each[-1]:.0f} k':>15} "
+                f"{median(m.cpu_us for m in measured):7.2f} {median(m.rss_mib for m in measured):5.0f}{ratios}"
+            )
+        for name, rate in rates.items():
+            if (plain := name.removesuffix(", exactly once")) != name and plain in rates:
+                print(f"  exactly once costs {plain}: {(1 - rate / rates[plain]) * 100:.1f} %")
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parsed(arguments)
+    cores = Cores()
+    cores.stay()
+    print(f"{platform.platform()}, Python {platform.python_version()}, Kafka {KAFKA}; {cores.words}", flush=True)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="race-")))
+        try:
+            table = asyncio.run(
+                race(options, collected(options.candidates, options.quix, folder, stack), folder, cores)
+            )
+        except (RunFailed, WrongResult, subprocess.TimeoutExpired) as failure:
+            print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
+            return 1
+    show(table)
+    return 0
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench streams", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--candidates", type=names_of(NAMES), default=DEFAULT, help=f"of {','.join(NAMES)}")
+    parser.add_argument("--shapes", type=names_of(SHAPES), default=SHAPES, help=f"of {','.join(SHAPES)}")
+    parser.add_argument("--rounds", type=int, help="5 unless told otherwise")
+    parser.add_argument("--keys", type=int, default=1_000)
+    parser.add_argument("--records", type=int, default=4_000_000, help="input; a run need not reach its end")
+    parser.add_argument("--warm", type=int, default=300_000, help="records before the measured span")
+    parser.add_argument("--seconds", type=float, help="length of the measured span: 8 unless told otherwise")
+    parser.add_argument("--quix", type=Path, metavar="FOLDER", help="keep Quix Streams' environment there")
+    parser.add_argument("--quick", action="store_true", help="--rounds 1 --seconds 4, unless they are given")
+    options = parser.parse_args(arguments)
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.seconds = options.seconds or (4.0 if options.quick else 8.0)
+    return options
+
+
+def names_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """For argparse: names of these, separated by commas."""
+
+    def names(text: str) -> tuple[str, ...]:
+        found = tuple(text.split(","))
+        if unknown := [name for name in found if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not of {', '.join(known)}")
+        return found
+
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

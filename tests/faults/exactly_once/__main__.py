@@ -1,0 +1,122 @@
+"""Ends, stops and moves instances of the service while an oracle recomputes all they write.
+
+python -m tests.faults.exactly_once --kills 200 --terms 100 --zombies 20 --brokers 20 --rebalances 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.loop import run
+from tests.brokers import BrokerUnderTest
+from tests.faults.exactly_once.findings import Finding, summary
+from tests.faults.exactly_once.instances import SESSION_S
+from tests.faults.exactly_once.schedule import Kind, plan, rounds
+from tests.faults.exactly_once.trial import Outcome, Terms, attempt
+from tests.faults.lives import scratch
+
+LARGEST_ROUND = 25
+"""Faults between two judgements."""
+
+NAMES = {
+    "kills": Kind.KILL,
+    "terms": Kind.TERM,
+    "zombies": Kind.ZOMBIE,
+    "brokers": Kind.BROKER,
+    "rebalances": Kind.REBALANCE,
+}
+
+
+@dataclass(frozen=True)
+class Soak:
+    """minutes None: until every fault has been played; else over and over, with other seeds, until they are over."""
+
+    seed: int
+    counts: dict[Kind, int]
+    mixed: bool
+    minutes: float | None
+    exactly_once: bool
+    rate: int
+
+    def terms(self) -> Iterator[Terms]:
+        chance = random.Random(self.seed)
+        while True:
+            for seed, counts in rounds(chance.randrange(2**32), self.counts, LARGEST_ROUND, mixed=self.mixed):
+                variant = random.Random(seed)
+                yield Terms(
+                    seed,
+                    plan(seed, counts, SESSION_S),
+                    rate=self.rate,
+                    exactly_once=self.exactly_once,
+                    commit_ms=variant.choice((50, 150, 500)),
+                    standbys=variant.choice((0, 0, 1)),
+                    own_state=variant.random() < 0.7,
+                    static=variant.random() < 0.6,
+                )
+            if self.minutes is None:
+                return
+
+
+async def soak(soak: Soak, broker: BrokerUnderTest, folder: Path) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    began = time.monotonic()
+    for number, terms in enumerate(soak.terms(), start=1):
+        if soak.minutes is not None and time.monotonic() - began > soak.minutes * 60:
+            break
+        outcome = await attempt(broker.address, folder / f"round-{number}", terms, broker)
+        outcomes.append(outcome)
+        membership = "static" if terms.static else "dynamic"
+        settings = f"commits every {terms.commit_ms} ms, {terms.standbys} standbys, {membership} members"
+        print(f"round {number} (seed {terms.seed}, {settings}): {outcome}", flush=True)
+    return outcomes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.exactly_once", description=(__doc__ or "").strip())
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="replays a run")
+    for name, kind in NAMES.items():
+        parser.add_argument(f"--{name}", type=int, default=0, metavar="N", help=kind.value)
+    parser.add_argument("--mixed", action="store_true", help="faults of all kinds in one round")
+    parser.add_argument("--minutes", type=float, help="again and again for so long; the round under way is finished")
+    parser.add_argument("--guarantee", choices=("exactly_once_v2", "at_least_once"), default="exactly_once_v2")
+    parser.add_argument("--rate", type=int, default=300, help="records a second of each input (default: 300)")
+    parser.add_argument("--keep", type=Path, help="folder for logs and state, which is not removed")
+    arguments = parser.parse_args()
+    counts = {kind: getattr(arguments, name) for name, kind in NAMES.items() if getattr(arguments, name)}
+    what = Soak(
+        arguments.seed,
+        counts or {Kind.KILL: 10, Kind.TERM: 5, Kind.ZOMBIE: 2, Kind.BROKER: 2, Kind.REBALANCE: 10},
+        arguments.mixed,
+        arguments.minutes,
+        arguments.guarantee == "exactly_once_v2",
+        arguments.rate,
+    )
+    print(f"seed {what.seed}", flush=True)
+    with scratch() as name:
+        folder = arguments.keep or Path(name)
+        with BrokerUnderTest(folder / "broker", heap_mb=512) as broker:
+            outcomes = run(soak(what, broker, folder))
+    return conclude(what, outcomes)
+
+
+def conclude(what: Soak, outcomes: list[Outcome]) -> int:
+    findings: list[Finding] = [finding for outcome in outcomes for finding in outcome.verdict.findings]
+    faults = sum(len(outcome.terms.faults) for outcome in outcomes)
+    compared = sum(outcome.verdict.compared for outcome in outcomes)
+    problems = sum(len(outcome.problems) for outcome in outcomes)
+    told = f" and {problems} problems" if problems else ""
+    passed = all(outcome.passed for outcome in outcomes)
+    print(f"{faults} faults: {summary(findings)}{told} ({compared} outputs compared)")
+    if not passed:
+        print(f"failed; replay with --seed {what.seed}")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""What the topology must have written, computed from the logs that it read, by means of its own."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tests.faults.exactly_once import topology as of
+from tests.faults.exactly_once.logs import Logged, Written
+
+decode_event = msgspec.json.Decoder(of.Event).decode
+encode = msgspec.json.encode
+_long = struct.Struct(">q").pack
+
+
+@dataclass
+class Told:
+    """Outputs by name, in the order of their coming, and what stores hold in the end: changelog key → row."""
+
+    outputs: dict[str, list[Written]] = field(default_factory=lambda: defaultdict(list))
+    stores: dict[str, dict[bytes, Written]] = field(default_factory=lambda: defaultdict(dict))
+
+
+@dataclass(frozen=True)
+class Input:
+    key: bytes
+    event: of.Event
+    value: bytes
+    timestamp: int
+
+
+def inputs_of(log: Iterable[Logged]) -> list[Input]:
+    rows = []
+    for row in log:
+        if row.key is None or row.value is None:
+            raise ValueError(f"an input without key or value at offset {row.offset}")
+        rows.append(Input(row.key, decode_event(row.value), row.value, row.timestamp))
+    return rows
+
+
+class Folded:
+    """One value per key, with the latest time that it was made from."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, tuple[int, int]] = {}
+
+    def put(self, key: bytes, value: int, timestamp: int) -> Written:
+        timestamp = max(timestamp, self.rows.get(key, (0, timestamp))[1])
+        self.rows[key] = value, timestamp
+        return Written(key, _long(value), timestamp)
+
+    def add(self, key: bytes, amount: int, timestamp: int) -> Written:
+        return self.put(key, self.value(key) + amount, timestamp)
+
+    def value(self, key: bytes) -> int:
+        return self.rows[key][0] if key in self.rows else 0
+
+    def store(self, suffix: bytes = b"") -> dict[bytes, Written]:
+        return {key + suffix: Written(key + suffix, _long(value), time) for key, (value, time) in self.rows.items()}
+
+
+_WINDOW_SUFFIX = bytes(4)
+"""The number that a window store's key ends with."""
+
+
+def tell_left(rows: Sequence[Input]) -> Told:
+    """What one partition of the left input leads to by itself."""
+    told = Told()
+    counts, sums, minima, windows = Folded(), Folded(), Folded(), Folded()
+    out = told.outputs
+    for row in rows:
+        if of.is_echoed(row.event):
+            out[of.ECHO].append(Written(row.key, row.value, row.timestamp))
+        out[of.COUNTS].append(counts.add(row.key, 1, row.timestamp))
+        out[of.SUMS].append(sums.add(row.key, row.event.amount, row.timestamp))
+        least = min(minima.value(row.key), row.event.amount) if row.key in minima.rows else row.event.amount
+        out[of.MINIMA].append(minima.put(row.key, least, row.timestamp))
+        out[of.WINDOWS].append(windows.add(_windowed(row), 1, row.timestamp))
+    latest = max((row.timestamp for row in rows), default=0)
+    out[of.FINALS] = [
+        Written(key, _long(count), time)
+        for key, (count, time) in windows.rows.items()
+        if int.from_bytes(key[-8:], "big") + of.WINDOW_MS + of.GRACE_MS <= latest
+    ]
+    told.stores |= {"counts": counts.store(), "sums": sums.store(), "minima": minima.store()}
+    told.stores |= {"windows": windows.store(_WINDOW_SUFFIX), "finals": windows.store(_WINDOW_SUFFIX)}
+    told.stores["pairs-this-join"] = _kept_for_join(rows)
+    return told
+
+
+def tell_right(rows: Sequence[Input]) -> Told:
+    told = Told()
+    counts = Folded()
+    for row in rows:
+        counts.add(row.key, 1, row.timestamp)
+        told.stores["latest"][row.key] = Written(row.key, row.value, row.timestamp)
+    told.stores["right-counts"] = counts.store()
+    told.stores["pairs-other-join"] = _kept_for_join(rows)
+    return told
+
+
+def tell_group(rows: Sequence[Input]) -> Told:
+    """What one partition of the repartition topic leads to; the keys are groups."""
+    told = Told()
+    counts, sums, windows = Folded(), Folded(), Folded()
+    for row in rows:
+        told.outputs[of.GROUP_COUNTS].append(counts.add(row.key, 1, row.timestamp))
+        told.outputs[of.GROUP_SUMS].append(sums.add(row.key, row.event.amount, row.timestamp))
+        told.outputs[of.GROUP_WINDOWS].append(windows.add(_windowed(row), 1, row.timestamp))
+    told.stores |= {"group-counts": counts.store(), "group-sums": sums.store()}
+    told.stores["group-windows"] = windows.store(_WINDOW_SUFFIX)
+    return told
+
+
+def tell_pairs(left: Sequence[Input], right: Sequence[Input]) -> list[Written]:
+    """Each two of one key that lie close enough, in no order."""
+    others: Mapping[bytes, list[Input]] = _by_key(right)
+    times = {key: [row.timestamp for row in rows] for key, rows in others.items()}
+    pairs = []
+    for one in left:
+        if one.key not in times:
+            continue
+        first = bisect_left(times[one.key], one.timestamp - of.JOIN_MS)
+        last = bisect_right(times[one.key], one.timestamp + of.JOIN_MS)
+        for other in others[one.key][first:last]:
+            value = encode(of.Pair(one.event.n, other.event.n))
+            pairs.append(Written(one.key, value, max(one.timestamp, other.timestamp)))
+    return pairs
+
+
+def tell_regrouped(rows: Sequence[Input], partition_of: Mapping[bytes, int]) -> dict[int, list[Written]]:
+    """By partition of the repartition topic."""
+    regrouped: dict[int, list[Written]] = defaultdict(list)
+    for row in rows:
+        group = of.group_of(row.event).encode()
+        regrouped[partition_of[group]].append(Written(group, row.value, row.timestamp))
+    return regrouped
+
+
+def _windowed(row: Input) -> bytes:
+    return row.key + _long(row.timestamp - row.timestamp % of.WINDOW_MS)
+
+
+def _by_key(rows: Sequence[Input]) -> dict[bytes, list[Input]]:
+    found: dict[bytes, list[Input]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.timestamp):
+        found[row.key].append(row)
+    return found
+
+
+def _kept_for_join(rows: Sequence[Input]) -> dict[bytes, Written]:
+    """Without the number behind key and time, which begins anew with each owner: no two inputs of a key have one time."""
+    keys = [row.key + _long(row.timestamp) for row in rows]
+    return {key: Written(key, row.value, row.timestamp) for key, row in zip(keys, rows, strict=True)}

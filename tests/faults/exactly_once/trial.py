@@ -1,0 +1,228 @@
+"""One trial: instances work on numbered inputs while a plan of faults runs; then everything written is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiokafka.errors import KafkaError
+
+from tests.faults.exactly_once import topology as of
+from tests.faults.exactly_once.findings import summary
+from tests.faults.exactly_once.inputs import Numbering
+from tests.faults.exactly_once.instances import Application, Instances, running
+from tests.faults.exactly_once.oracle import Verdict, judge, topics_to_read
+from tests.faults.exactly_once.reader import Reader, reading
+from tests.faults.exactly_once.schedule import INSTANCES, Fault, Kind
+from tests.faults.exactly_once.writer import Writer
+
+PROGRESS_WITHIN_S: Final = 90.0
+DRAINED_WITHIN_S: Final = 120.0
+ASK_EVERY_S: Final = 0.1
+EMIT_EVERY_S: Final = 1.2
+"""A little more than the wall-clock interval at which final results are handed on."""
+
+
+class BreakableBroker(Protocol):
+    @property
+    def address(self) -> str: ...
+    def restart(self) -> None:
+        """kill -9 and start; blocks."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """rate: records a second of each input. faults: of the plan."""
+
+    seed: int
+    faults: Sequence[Fault] = ()
+    rate: int = 300
+    instances: int = INSTANCES
+    exactly_once: bool = True
+    commit_ms: int = 150
+    standbys: int = 0
+    own_state: bool = True
+    static: bool = True
+    launcher: tuple[str, ...] = ("app",)
+    more: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """problems: other than findings: ends nobody asked for, tracebacks, no progress, offsets that are not there."""
+
+    terms: Terms
+    verdict: Verdict
+    problems: tuple[str, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return not self.verdict.findings and not self.problems
+
+    def __str__(self) -> str:
+        kinds = Counter(fault.kind.value for fault in self.terms.faults)
+        what = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no faults"
+        compared = f"{self.verdict.inputs} inputs, {self.verdict.compared} outputs compared"
+        first = f"{what} in {self.seconds:.0f} s: {summary(self.verdict.findings)} ({compared})"
+        examples = [str(finding) for finding in self.verdict.findings[:6]]
+        return "\n".join([first, *examples, *self.problems])
+
+
+class Stuck(Exception):
+    """Nothing moves any more."""
+
+
+class Trial:
+    """`run` plays the plan; `conclude` lets everything come to its end and judges it."""
+
+    def __init__(self, terms: Terms, instances: Instances, reader: Reader, writer: Writer) -> None:
+        self.terms = terms
+        self.instances = instances
+        self.names = instances.application.names
+        self._reader = reader
+        self._writer = writer
+        self._inputs = {self.names.topic(side): of.PARTITIONS for side in of.INPUTS}
+        self._echo = {self.names.topic(of.ECHO): of.PARTITIONS}
+        self._seen = 0
+        self.problems: list[str] = []
+
+    async def run(self, broker: BreakableBroker | None) -> None:
+        writing_ends = asyncio.Event()
+        writing = asyncio.create_task(self._writer.run(writing_ends))
+        try:
+            await self.progress()
+            for fault in self.terms.faults:
+                if fault.patient:
+                    await self.progress()
+                await asyncio.sleep(fault.after)
+                await self._play(fault, broker)
+                self.instances.check()
+            for number in range(self.instances.size):
+                await self.instances[number].start()
+            await self.progress()
+        finally:
+            writing_ends.set()
+            await writing
+
+    async def conclude(self) -> Verdict:
+        """Windows are closed twice, a while apart: at most once a second final results are handed on."""
+        await self._until(self._drained, DRAINED_WITHIN_S, "the inputs are not worked on to their end")
+        for _ in range(2):
+            await asyncio.sleep(EMIT_EVERY_S)
+            await self._writer.close_windows()
+            await self._until(self._drained, DRAINED_WITHIN_S, "the inputs are not worked on to their end")
+        self.instances.check()
+        await self.instances.term()
+        await self._nothing_is_open()
+        return await self.judge()
+
+    async def judge(self) -> Verdict:
+        topics = topics_to_read(self.names)
+        return judge(self.names, await self._reader.read(topics), exactly_once=self.terms.exactly_once)
+
+    async def progress(self) -> None:
+        """Something has been committed since we last looked."""
+        await self._until(self._moved, PROGRESS_WITHIN_S, "nothing is committed any more")
+
+    async def _moved(self) -> bool:
+        seen = sum((await self._reader.ends(self._echo)).values())
+        moved, self._seen = seen > self._seen, max(seen, self._seen)
+        return moved
+
+    async def _drained(self) -> bool:
+        """The committed offsets are the ends of the inputs, and nothing lies behind them in the repartition topic."""
+        committed = await self._reader.committed(self.names.application)
+        ends = await self._reader.ends(self._inputs)
+        if any(committed.get(partition, 0) != end for partition, end in ends.items() if end):
+            return False
+        between = {self.names.repartition: of.GROUP_PARTITIONS}
+        return not (await self._reader.read(between, committed)).count(between)
+
+    async def _nothing_is_open(self) -> None:
+        topics = topics_to_read(self.names)
+        settled, written = await self._reader.ends(topics), await self._reader.ends(topics, open_too=True)
+        self.problems += [
+            f"a transaction is left open in {topic}-{number}: {settled[topic, number]} of {end} are settled"
+            for (topic, number), end in written.items()
+            if settled[topic, number] < end
+        ]
+        if members := await self._reader.members(self.names.application):
+            self.problems.append(f"{members} members are still in the group after all have ended")
+
+    async def _play(self, fault: Fault, broker: BreakableBroker | None) -> None:
+        instance = self.instances[fault.instance]
+        match fault.kind:
+            case Kind.KILL | Kind.TERM:
+                await (instance.kill() if fault.kind is Kind.KILL else instance.term())
+                await asyncio.sleep(fault.lasts)
+                await instance.start()
+            case Kind.ZOMBIE:
+                instance.freeze()
+                await asyncio.sleep(fault.lasts)
+                instance.thaw()
+            case Kind.REBALANCE:
+                await (instance.term() if instance.runs else instance.start())
+            case Kind.BROKER:
+                if broker is None:
+                    raise ValueError("no broker of the trial's own that may be killed")
+                await asyncio.to_thread(broker.restart)
+
+    async def _until(self, holds: Callable[[], Awaitable[bool]], within: float, otherwise: str) -> None:
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                if await holds():
+                    return
+            except (KafkaError, TimeoutError):
+                # The broker may be away just now; that it stays away is seen by the deadline.
+                pass
+            self.instances.check()
+            if time.monotonic() > deadline:
+                raise Stuck(f"{otherwise}, after {within:.0f} s")
+            await asyncio.sleep(ASK_EVERY_S)
+
+
+async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBroker | None = None) -> Outcome:
+    """Topics, group and state are the trial's own. A trial that gets stuck is judged as far as it came."""
+    began = time.monotonic()
+    names = of.Names(f"eo-{terms.seed}-{uuid.uuid4().hex[:6]}")
+    application = Application(
+        server,
+        names,
+        folder,
+        exactly_once=terms.exactly_once,
+        commit_ms=terms.commit_ms,
+        standbys=terms.standbys,
+        own_state=terms.own_state,
+        static=terms.static,
+        launcher=terms.launcher,
+        more=terms.more,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = Writer(server, names, Numbering(terms.seed, terms.rate))
+    async with reading(server) as reader:
+        await reader.create(_own_topics(names))
+        async with running(application, terms.instances) as instances:
+            trial = Trial(terms, instances, reader, writer)
+            try:
+                await trial.run(broker)
+                verdict = await trial.conclude()
+            except Stuck as error:
+                tails = [f"{instance.log.name} ends: {instance.tail()}" for instance in instances.all]
+                verdict = Verdict((), 0, 0)
+                trial.problems += [str(error), *tails]
+            problems = (*trial.problems, *instances.faults())
+    return Outcome(terms, verdict, problems, time.monotonic() - began)
+
+
+def _own_topics(names: of.Names) -> dict[str, int]:
+    """Inputs and outputs; internal topics are made by the application."""
+    wide = dict.fromkeys(map(names.topic, (*of.INPUTS, *of.KEY_OUTPUTS)), of.PARTITIONS)
+    return wide | dict.fromkeys(map(names.topic, of.GROUP_OUTPUTS), of.GROUP_PARTITIONS)
