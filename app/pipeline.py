@@ -1,7 +1,7 @@
 """The topology over the numbers: totals, counts per ten seconds, and evens that meet odds.
 
-A topology is a function that takes a Builder; `APP_TOPOLOGY=module:function` names another one, and
-`python -m app topology` prints it.
+A topology is a function that takes a Builder, and APP_KAFKA__TOPIC if it has a parameter `topic`;
+`APP_TOPOLOGY=module:function` names another one, and `python -m app topology` prints it.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Pair:
     odd: int
 
 
-def topology(builder: Builder) -> None:
-    numbers = builder.stream(INPUT, key=utf8, value=json(Numbers), name="numbers").flat_map(
+def topology(builder: Builder, topic: str = INPUT) -> None:
+    numbers = builder.stream(topic, key=utf8, value=json(Numbers), name="numbers").flat_map(
         lambda _key, members: list(members.items()), name="one-by-one"
     )
     by_producer = numbers.group_by_key(name="by-producer", key=utf8, value=int64)

@@ -14,7 +14,7 @@ from functools import partial
 from app import __version__
 from app.broker import Broker, embedded
 from app.errors import ExitCode, ServiceError
-from app.kafka.clients import client_options
+from app.kafka.clients import client_options, target
 from app.kafka.closing import abandoned
 from app.kafka.dead_letters import DeadLetters
 from app.kafka.link import Link
@@ -31,7 +31,12 @@ from app.output import Output, OutputClosed
 from app.roles import Consumer, Producer, Schedule
 from app.settings import Loaded, ProducerSettings, SettingsTree
 from app.statistics import BrokerStatistics, ConsumerStatistics, ProducerStatistics, ServiceStatistics, State
-from app.web.server import bind, serve, url
+from app.streams import Topology
+from app.topologies import build
+from app.web.server import bind, is_exposed, serve, url
+from app.worker.opening import open_worker
+from app.worker.queries import Queries
+from app.worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +108,8 @@ class Service:
     subscription: Subscription | None = None
     sending: list[SendingRole] = field(default_factory=list)
     receiving: list[ReceivingRole] = field(default_factory=list)
+    worker: Worker | None = None
+    queries: Queries | None = None
 
     @property
     def settings(self) -> SettingsTree:
@@ -133,6 +140,7 @@ class Service:
             ),
             producers=tuple(role.statistics(settings.kafka.topic, self.state) for role in self.sending),
             consumers=tuple(role.statistics(subscription, self.state) for role in self.receiving if subscription),
+            streams=self.worker.statistics() if self.worker else None,
             not_live=tuple(self._not_live(lag)),
             not_ready=tuple(self._not_ready()),
         )
@@ -163,6 +171,8 @@ class Service:
             if not role.receiver.assigned:
                 yield f"{role.name} has not been given its partitions yet"
             yield from (f"{role.name}: {why}" for why in (role.receiver.blocked, role.dead_letters.blocked) if why)
+        if self.worker is not None:
+            yield from self.worker.not_ready()
 
 
 async def run(loaded: Loaded, *, fresh: bool) -> ExitCode:
@@ -226,13 +236,22 @@ def _stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
 
 async def _run(service: Service, *, fresh: bool) -> None:
     http = service.settings.http
+    topology = build(service.settings) if "streams" in service.settings.roles else None
     socket = bind(http, port_was_set=service.loaded.was_set("http.port"))
     log.info("the page is at %s", url(socket))
+    address = http.advertised or (None if is_exposed(socket) else url(socket).rstrip("/"))
+    token = http.token.get_secret_value() if http.token else None
     async with (
-        serve(socket, service.statistics, (http.host, *http.allowed_hosts)),
+        serve(
+            socket,
+            service.statistics,
+            (http.host, *http.allowed_hosts),
+            streams=lambda: service.queries,
+            token=token,
+        ),
         _kafka(service, fresh=fresh) as servers,
     ):
-        await _run_roles(service, servers)
+        await _run_roles(service, servers, topology, address)
 
 
 @asynccontextmanager
@@ -252,7 +271,7 @@ async def _kafka(service: Service, *, fresh: bool) -> AsyncIterator[Sequence[str
         yield (broker.address,)
 
 
-async def _run_roles(service: Service, servers: Sequence[str]) -> None:
+async def _run_roles(service: Service, servers: Sequence[str], topology: Topology | None, address: str | None) -> None:
     settings, token_file = service.settings, service.loaded.files.get("kafka.oauth_token")
     options = client_options(settings.kafka, servers, token_file)
     link = Link(", ".join(servers), partial(reach, settings.kafka, servers, token_file))
@@ -280,8 +299,11 @@ async def _run_roles(service: Service, servers: Sequence[str]) -> None:
             role = ReceivingRole("C", Consumer(letters.reject, Output().show), receiver, letters, client)
             service.receiving.append(role)
             roles.append(_consume(role, service.stop))
-        if "streams" in settings.roles:
-            roles.append(_streams(service.stop))
+        if topology is not None:
+            where = target(settings.kafka, tuple(servers), token_file)
+            service.worker = open_worker(settings, topology, where, prepare, link, address)
+            service.queries = Queries(service.worker)
+            roles.append(service.worker.run(service.stop))
         service.link = link
         watches = [link.watch(), *([service.broker.died()] if service.broker else [])]
         await _together(watches, roles)
@@ -296,11 +318,6 @@ def _sending(name: str, numbers: ProducerSettings, service: Service, client: Reo
 async def _consume(role: ReceivingRole, stop: asyncio.Event) -> None:
     async with aclosing(role.receiver.batches(stop)) as batches:
         await role.consumer.run(batches)
-
-
-async def _streams(stop: asyncio.Event) -> None:
-    log.info("the streams role has no engine yet and does nothing")
-    await stop.wait()
 
 
 async def _together(watches: Sequence[Work], roles: Sequence[Work]) -> None:

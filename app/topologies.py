@@ -1,6 +1,7 @@
 """`APP_TOPOLOGY=module:function` → a built topology."""
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -17,7 +18,9 @@ def build(settings: SettingsTree) -> Topology:
     write = _function(settings.topology)
     builder = Builder(config(settings))
     try:
-        write(builder)
+        # The topic of the numbers has a setting of its own, which a topology over them has to follow.
+        named = {"topic": settings.kafka.topic} if "topic" in inspect.signature(write).parameters else {}
+        write(builder, **named)
         return builder.build()
     except TopologyError as error:
         raise ConfigError(f"{VARIABLE}: {settings.topology} cannot work: {error}") from error
@@ -39,7 +42,7 @@ def config(settings: SettingsTree) -> StreamsConfig:
     )
 
 
-def _function(name: str) -> Callable[[Builder], object]:
+def _function(name: str) -> Callable[..., object]:
     module, _, function = name.partition(":")
     # The user's module lies where the command is typed, which a console script does not look at by itself.
     if (here := os.getcwd()) not in sys.path:

@@ -8,6 +8,7 @@ from app.commands import COMMANDS
 from app.settings.variables import SECRETS_DIRECTORY, SETTINGS, Setting
 
 _WIDTH: Final = 120
+_STUCK: Final = "\N{NO-BREAK SPACE}"
 _RULES = f"""\
 A setting is taken from the first of these that gives it: a flag, its APP_… variable, its KAFKA_… variable, the file
 .env of the working directory, a file of that name in the directory {SECRETS_DIRECTORY}, the default.
@@ -73,5 +74,6 @@ def _described(setting: Setting) -> Iterator[str]:
     yield f"  {'  '.join(names)}"
     default = "unset" if setting.default in (None, "") else setting.default
     allowed = f"{setting.allowed}; " if setting.allowed else ""
-    text = f"      {setting.description} [{allowed}default: {default}]"
-    yield from wrap(text, _WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
+    bounds = f"[{allowed}default: {default}]".replace(" ", _STUCK)
+    lines = wrap(f"      {setting.description} {bounds}", _WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
+    yield from (line.replace(_STUCK, " ") for line in lines)

@@ -9,7 +9,7 @@ from app.commands.where import kafka_servers
 from app.errors import ExitCode, UsageError
 from app.kafka.admin import open_admin
 from app.kafka.clients import target
-from app.kafka.resetting import Aim, Way, Where, input_rules, refuse_members, survey
+from app.kafka.resetting import Aim, Way, Where, named_like_internal, refuse_members, survey
 from app.kafka.resetting import execute as walk
 from app.loop import run as run_loop
 from app.settings import Loaded
@@ -24,7 +24,11 @@ _FORMS = "it takes earliest, latest, an offset or a time such as 2026-11-22T20:0
 def run(loaded: Loaded, *, to: str | None = None, also: str | None = None, execute: bool = False) -> ExitCode:
     aim = parse_aim(to or "earliest")
     topology = build(loaded.settings)
-    run_loop(_run(loaded, topology, aim, tuple(filter(None, (also or "").split(","))), execute=execute))
+    further = [name for entry in (also or "").split(",") if (name := entry.strip())]
+    for name in further:
+        if not named_like_internal(name, topology):
+            raise UsageError(f"--also: {name[:249]!r} is not named like an internal topic of the application")
+    run_loop(_run(loaded, topology, aim, further, execute=execute))
     return ExitCode.OK
 
 
@@ -66,7 +70,7 @@ async def _run(loaded: Loaded, topology: Topology, aim: Aim, also: Collection[st
         wanted = target(settings.kafka, tuple(servers), loaded.files.get("kafka.oauth_token"))
         async with open_admin(wanted) as admin:
             way = await survey(admin, topology, aim, also=also, stable=execute)
-            _check_names(topology, way, aim, also)
+            _check_names(way, aim)
             state = local_state(state_home(settings.streams), settings.streams.application_id)
             print(f"Kafka at {', '.join(servers)}, cluster {way.cluster.id}")
             print("\n".join(planned(way, state)), flush=True)
@@ -81,18 +85,11 @@ async def _run(loaded: Loaded, topology: Topology, aim: Aim, also: Collection[st
                 print(done, flush=True)
 
 
-def _check_names(topology: Topology, way: Way, aim: Aim, also: Collection[str]) -> None:
-    """What was named has to be what it was taken for."""
-    known = list(input_rules(topology, way.cluster.topics))
+def _check_names(way: Way, aim: Aim) -> None:
     for topic in aim.topics:
-        if topic not in known:
-            raise UsageError(
-                f"--to: {topic[:249]!r} is no input of the topology", try_next=f"there are {', '.join(known)}"
-            )
-    doomed = {topic.name for topic in way.internal}
-    for topic in also:
-        if topic in way.others or (topic not in doomed and topic in way.cluster.topics):
-            raise UsageError(f"--also: {topic[:249]!r} is not named like an internal topic of the application")
+        if topic not in way.inputs:
+            known = f"there are {', '.join(way.inputs)}"
+            raise UsageError(f"--to: {topic[:249]!r} is no input of the topology", try_next=known)
 
 
 def planned(way: Way, state: LocalState | None) -> Iterator[str]:

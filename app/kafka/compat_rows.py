@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchError, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, NoOffsetForPartitionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.util import NO_EXTENSIONS
@@ -65,9 +65,12 @@ class Buffers:
         self._coordinator.check_errors()
 
     def error(self, partitions: Collection[tuple[str, int]]) -> tuple[TopicPartition, Exception] | None:
-        """The first that is kept for one of them; it is forgotten, so that the partition is asked for again."""
+        """The first that is kept for one of them; it is forgotten, so that the partition is asked for again. That a
+        partition was not sought yet is none, and is kept until it is."""
         for partition, result in self._fetcher._records.items():
             if type(result) is FetchError and partition in partitions:
+                if isinstance(result._error, NoOffsetForPartitionError):
+                    continue
                 self._drop(partition)
                 return partition, result._error
         return None

@@ -344,18 +344,18 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         while True:
             await asyncio.sleep(min(TICK, self._options.refresh_within))
             _ = self.epoch  # moves by itself when it has to
-            if self.assigned is not None and self._differing(self.assigned):
+            if self._differs():
                 await refresh_metadata(self.consumer)
-                if self.assigned is not None and self._differing(self.assigned):
+                if self._differs():
                     self.rejoin()
             if has_patterns(self._topology) and time.monotonic() >= look_at:
                 look_at = time.monotonic() + self._options.refresh_within
                 await self._look_for_topics()
 
-    def _differing(self, assigned: Assigned) -> bool:
-        """Whether partitions have come since: not every generation has a leader that watches them."""
-        known = self.consumer.partitions_for_topic
-        return any(len(known(topic) or range(count)) != count for topic, count in assigned.counts.items())
+    def _differs(self) -> bool:
+        """Whether there are other partitions than were planned with: not every generation has a leader that watches."""
+        known, counts = self.consumer.partitions_for_topic, self.assigned.counts if self.assigned else {}
+        return any(len(known(topic) or range(count)) != count for topic, count in counts.items())
 
     async def _look_for_topics(self) -> None:
         try:

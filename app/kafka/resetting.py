@@ -60,6 +60,7 @@ class Way:
 
     cluster: Cluster
     group: GroupState
+    inputs: tuple[str, ...]
     moves: tuple[Move, ...]
     absent: tuple[str, ...]
     """Inputs that are not there."""
@@ -88,7 +89,9 @@ def input_rules(topology: Topology, known: Collection[str]) -> dict[str, Reset |
     for node in inputs(topology):
         named = [topic for topic in node.topics if topic not in topology.internal]
         if (pattern := node.pattern) is not None:
-            named = sorted(topic for topic in known if pattern.fullmatch(topic) and not _ours(topic, topology))
+            named = sorted(
+                topic for topic in known if pattern.fullmatch(topic) and not named_like_internal(topic, topology)
+            )
         found |= dict.fromkeys(named, node.reset)
     return found
 
@@ -99,7 +102,7 @@ def internal_names(topology: Topology) -> list[str]:
     return [*map(topology.topic_name, topology.internal), *map(topology.changelog, logged)]
 
 
-def _ours(topic: str, topology: Topology) -> bool:
+def named_like_internal(topic: str, topology: Topology) -> bool:
     """As Java's resetter tells them: by their names, of whatever topology."""
     prefix = topology.config.internal_topic("")
     if not topic.startswith(prefix):
@@ -111,9 +114,11 @@ def _ours(topic: str, topology: Topology) -> bool:
 async def survey(admin: Admin, topology: Topology, aim: Aim, *, also: Collection[str] = (), stable: bool) -> Way:
     """`also`: further topics to delete, of `strange`. `stable`: waits for open transactions. Raises ServiceError."""
     application = topology.config.application_id
-    cluster = await admin.describe(None)
-    rules = input_rules(topology, [state.name for state in cluster.topics.values() if not state.internal])
-    cluster = await admin.describe([*cluster.topics, *rules, *internal_names(topology)])
+    seen = [state.name for state in (await admin.describe(None)).topics.values() if not state.internal]
+    rules = input_rules(topology, seen)
+    wanted = sorted({*internal_names(topology), *also})
+    # By their names: what may not be seen is refused then, and not just missing.
+    cluster = await admin.describe([*rules, *wanted])
     group = await admin.group(application)
     committed = await committed_offsets(admin, application, stable=stable)
     moves: list[Move] = []
@@ -125,13 +130,10 @@ async def survey(admin: Admin, topology: Topology, aim: Aim, *, also: Collection
             continue
         admin.check_topic(state)
         moves += await _moves(admin, cluster, state, (aim.of(topic), rule), committed)
-    wanted = {*internal_names(topology), *also}
-    internal = [
-        await _doomed(admin, cluster, cluster.topics[name]) for name in sorted(wanted) if name in cluster.topics
-    ]
-    strange = sorted(name for name in cluster.topics if _ours(name, topology) and name not in wanted)
-    kept = tuple(topic for topic in internal if topic is not None)
-    return Way(cluster, group, tuple(moves), tuple(absent), kept, tuple(strange))
+    internal = [await _doomed(admin, cluster, cluster.topics[name]) for name in wanted if name in cluster.topics]
+    strange = sorted(name for name in seen if named_like_internal(name, topology) and name not in wanted)
+    doomed = tuple(topic for topic in internal if topic is not None)
+    return Way(cluster, group, tuple(rules), tuple(moves), tuple(absent), doomed, tuple(strange))
 
 
 async def _moves(

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,6 +75,10 @@ class World:
         return client_options(KafkaSettings(), (self.server,))
 
 
+async def _nothing(_lost: bool) -> None:
+    """Nothing was in hand."""
+
+
 @dataclass
 class Watched:
     """A member whose owner does as it is told at once."""
@@ -83,10 +87,16 @@ class Watched:
     group: Membership
     standing: Standing = field(default_factory=Standing)
     revocations: list[bool] = field(default_factory=list)
+    when_revoked: Callable[[bool], Awaitable[None]] = _nothing
     joins: int = 0
 
     @property
     def now(self) -> Assigned | None:
+        return self.group.assigned
+
+    @property
+    def told(self) -> Assigned:
+        assert self.group.assigned is not None
         return self.group.assigned
 
     @property
@@ -103,6 +113,7 @@ class Watched:
 
     async def on_revoked(self, lost: bool) -> None:
         self.revocations.append(lost)
+        await self.when_revoked(lost)
 
     async def until(self, condition: Callable[[], object], within: float = WITHIN) -> None:
         """Raises what the membership failed with, and TimeoutError."""

@@ -68,7 +68,7 @@ class Log:
             for start in range(0, len(values), 3):
                 batch = producer.create_batch()
                 for value in values[start : start + 3]:
-                    batch.append(timestamp=START_MS, key=None, value=value, headers=[])
+                    batch.append(timestamp=START_MS, key=b"transacted", value=value, headers=[])
                 await producer.send_batch(batch, self.topic, partition)
             await (producer.commit({}, None) if commit else producer.abort())
 
