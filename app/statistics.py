@@ -78,13 +78,16 @@ class StreamsStoreStatistics:
     """Changelog records missing: of a store that is restored or a standby. None: not known, or not logged."""
 
 
+TaskPhaseName = Literal["restoring", "running", "suspended", "standby"]
+
+
 @dataclass(frozen=True, slots=True)
 class StreamsTaskStatistics:
     """One task of this process, active or standby."""
 
     task: str
     """`<sub-topology>_<partition>`."""
-    phase: Literal["restoring", "running", "suspended", "standby"]
+    phase: TaskPhaseName
     processed: int = 0
     """Records taken, since the task came here."""
     dropped: int = 0

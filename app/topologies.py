@@ -2,13 +2,16 @@
 
 import importlib
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable
 
 from app.errors import ConfigError
 from app.settings import SettingsTree
-from app.streams import Builder, StreamsConfig, Topology, TopologyError, fail, skip
+from app.streams import Builder, ErrorContext, Row, StreamsConfig, Topology, TopologyError, Verdict, fail
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "APP_TOPOLOGY"
 
@@ -29,7 +32,7 @@ def build(settings: SettingsTree) -> Topology:
 def config(settings: SettingsTree) -> StreamsConfig:
     """What the settings say of the topology; the dead letter is sent whatever becomes of the record (N4)."""
     streams = settings.streams
-    handler = skip if streams.errors == "dead_letter" else fail
+    handler = keep if streams.errors == "dead_letter" else fail
     return StreamsConfig(
         application_id=streams.application_id,
         deserialization_handler=handler,
@@ -40,6 +43,22 @@ def config(settings: SettingsTree) -> StreamsConfig:
         max_task_idle=streams.max_task_idle_ms,
         explicit_names=streams.explicit_names,
     )
+
+
+def keep(error: ErrorContext, cause: BaseException, dead_letters: tuple[Row, ...]) -> Verdict:
+    """Skip the record; it is in the dead-letter topic, and the log says so."""
+    log.warning(
+        "%s-%s offset %d could not be handled in %s (%s): %s: %s; it is kept in %s",
+        error.topic,
+        error.partition,
+        error.offset,
+        error.node,
+        error.stage.value,
+        type(cause).__name__,
+        cause,
+        dead_letters[0].topic if dead_letters else "no topic",
+    )
+    return Verdict(True, dead_letters)
 
 
 def _function(name: str) -> Callable[..., object]:

@@ -22,26 +22,22 @@ is its default, which sends and logs the last update of a key within a second: w
 from __future__ import annotations
 
 import argparse
-import asyncio
-import platform
-import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.race import candidates
+from benchmarks.race import candidates, command
 from benchmarks.race.broker import broker
 from benchmarks.race.candidates import Candidate, NoCandidate, Race
 from benchmarks.race.cores import Cores
 from benchmarks.race.load import Load, produce
-from benchmarks.race.outputs import WrongResult
-from benchmarks.race.run import Measured, RunFailed, Terms, measure
+from benchmarks.race.run import Measured, Terms, measure
 from tests.java import KAFKA, NoJavaError, compiled
 
 SHAPES = ("stateless", "count", "window")
@@ -75,8 +71,9 @@ def collected(names: Sequence[str], quix: Path | None, folder: Path, stack: Exit
     return found
 
 
-async def race(options: argparse.Namespace, chosen: Sequence[Candidate], folder: Path, cores: Cores) -> Table:
-    table: Table = defaultdict(lambda: defaultdict(list))
+async def race(options: argparse.Namespace, table: Table, stack: ExitStack, folder: Path, cores: Cores) -> None:
+    """Fills the table."""
+    chosen = collected(options.candidates, options.quix, folder, stack)
     terms = Terms(options.warm, options.seconds)
     async with broker(folder) as servers:
         began = time.perf_counter()
@@ -92,7 +89,6 @@ async def race(options: argparse.Namespace, chosen: Sequence[Candidate], folder:
                         f"{measured.cpu_us:6.2f} us CPU {measured.rss_mib:6.0f} MiB",
                         flush=True,
                     )
-    return table
 
 
 async def one(
@@ -105,19 +101,22 @@ async def one(
 
 
 def show(table: Table) -> None:
-    """Medians; ratios of medians to those of Java and Quix, and the cost of exactly once beside the same without."""
+    """Medians. "a core" is what the CPU time alone would allow, whatever else the machine did meanwhile; ratios are to
+    Java with the same guarantee and to Quix; then what exactly once costs beside the same without."""
     for shape, rows in table.items():
         rates = {name: median(each.rate for each in measured) for name, measured in rows.items()}
-        print(f"\n{shape:32} {'records/s':>10} {'range':>15} {'CPU us':>7} {'MiB':>5} {'x java':>7} {'x quix':>7}")
+        titles = f"{'records/s':>10} {'range':>15} {'CPU us':>7} {'a core':>8} {'MiB':>5} {'x java':>7} {'x quix':>7}"
+        print(f"\n{shape:32} {titles}")
         for name, measured in rows.items():
             each = sorted(m.rate / 1000 for m in measured)
+            cpu, memory = median(m.cpu_us for m in measured), median(m.rss_mib for m in measured)
             eos = ", exactly once" if name.endswith(", exactly once") else ""
             ratios = "".join(
                 f"{rates[name] / rates[peer]:8.2f}" if peer in rates else f"{'':8}" for peer in ("java" + eos, "quix")
             )
             print(
                 f"  {name:30} {rates[name] / 1000:8.1f} k {f'{each[0]:.0f}-{each[-1]:.0f} k':>15} "
-                f"{median(m.cpu_us for m in measured):7.2f} {median(m.rss_mib for m in measured):5.0f}{ratios}"
+                f"{cpu:7.2f} {1000 / cpu:6.0f} k {memory:5.0f}{ratios}"
             )
         for name, rate in rates.items():
             if (plain := name.removesuffix(", exactly once")) != name and plain in rates:
@@ -126,20 +125,11 @@ def show(table: Table) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = parsed(arguments)
-    cores = Cores()
-    cores.stay()
-    print(f"{platform.platform()}, Python {platform.python_version()}, Kafka {KAFKA}; {cores.words}", flush=True)
+    table: Table = defaultdict(lambda: defaultdict(list))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="race-")))
-        try:
-            table = asyncio.run(
-                race(options, collected(options.candidates, options.quix, folder, stack), folder, cores)
-            )
-        except (RunFailed, WrongResult, subprocess.TimeoutExpired) as failure:
-            print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
-            return 1
+        status = command.run(partial(race, options, table, stack))
     show(table)
-    return 0
+    return status
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -10,8 +10,8 @@ from hypothesis import settings
 from tests.brokers import BrokerFactory, BrokerUnderTest
 
 # A run of the tests says the same each time; HYPOTHESIS_PROFILE=explore looks for what no run has seen yet.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("explore", print_blob=True)
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

@@ -32,6 +32,8 @@ def environment(servers: str, **more: str) -> dict[str, str]:
         "APP_KAFKA__TOPIC": name,
         "APP_C__GROUP_ID": name,
         "APP_C__SESSION_TIMEOUT_MS": "6000",
+        "APP_STREAMS__APPLICATION_ID": f"{name}-streams",
+        "APP_STREAMS__SESSION_TIMEOUT_MS": "6000",
         **more,
     }
 

@@ -12,13 +12,16 @@ from app.kafka.probe import probe
 from app.kafka.report import Report, Result
 from app.loop import run as run_loop
 from app.settings import Loaded, SettingsTree
+from app.streams import Topology
+from app.topologies import build
 
 _MARKS = {"passed": "✓", "failed": "✗", "remarked": "!"}
 _PLAIN_MARKS = {"✓": "ok", "✗": "FAILED", "!": "!", "·": "-"}
 
 
 def run(loaded: Loaded, *, json: bool = False) -> ExitCode:
-    report = run_loop(_probe(loaded))
+    topology = build(loaded.settings) if "streams" in loaded.settings.roles else None
+    report = run_loop(_probe(loaded, topology))
     if json:
         text = dumps(as_json(report), indent=2, ensure_ascii=False)
     else:
@@ -27,9 +30,9 @@ def run(loaded: Loaded, *, json: bool = False) -> ExitCode:
     return report.code
 
 
-async def _probe(loaded: Loaded) -> Report:
+async def _probe(loaded: Loaded, topology: Topology | None) -> Report:
     async with kafka_servers(loaded.settings) as servers:
-        return await probe(loaded.settings, servers, loaded.files.get("kafka.oauth_token"))
+        return await probe(loaded.settings, servers, loaded.files.get("kafka.oauth_token"), topology)
 
 
 def as_lines(report: Report, settings: SettingsTree) -> Iterator[str]:

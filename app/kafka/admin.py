@@ -5,7 +5,7 @@ aiokafka's admin client returns raw answers whose codes nobody looks at, and can
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,11 +16,12 @@ from app.kafka.clients import Target
 from app.kafka.cluster import Cluster, TopicState, describe
 from app.kafka.connecting import NoneAnswers, connect, connect_any
 from app.kafka.connection import Broken, Connection
-from app.kafka.faults import StepFailed, printable
+from app.kafka.faults import StepFailed, printable, versions_mismatch
 from app.kafka.group_requests import DELETE_GROUPS, DESCRIBE_GROUPS, FIND_COORDINATOR, OFFSET_FETCH
 from app.kafka.permissions import grant
 from app.kafka.requests import NOT_ALLOWED, TRANSIENT, Answer, Api, Code, Operation, code_name
 from app.kafka.topic_requests import CREATE_TOPICS, DELETE_TOPICS, DESCRIBE_CONFIGS, LIST_OFFSETS
+from app.kafka.versions import Spoken, lacking
 
 PATIENCE_S = 5.0
 """How long a cluster may take to find a coordinator or a leader."""
@@ -67,6 +68,13 @@ class Admin:
             return await describe(self._first, None if topics is None else list(topics), self._timeout)
         except Broken as error:
             raise _gone(self._first, error) from error
+
+    def require(self, needed: Iterable[Spoken]) -> None:
+        """Raises BrokerUnavailable where the broker is too old or too new."""
+        if (lack := lacking(self._first.versions, needed)) is not None:
+            spoken, offered = lack
+            fault = versions_mismatch(spoken.name, (spoken.lowest, spoken.highest), offered, needed="2.5")
+            raise fault.error()
 
     def check_topic(self, topic: TopicState) -> None:
         """For one that is there."""

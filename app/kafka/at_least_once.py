@@ -15,8 +15,8 @@ from app.kafka.clients import RETRY_BACKOFF_MS
 from app.kafka.closing import close
 from app.kafka.compat import IdempotentProducer
 from app.kafka.group_metadata import GroupMetadata
-from app.kafka.opening import BATCH_BYTES
 from app.kafka.outcomes import CLIENT_ERRORS, FENCING, TransactionFailed, failed, root_cause
+from app.kafka.transport import BATCH_BYTES
 from app.kafka.unconfirmed import Unconfirmed
 from app.streams.model import Offset, TopicPartition
 

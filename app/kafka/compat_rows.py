@@ -27,7 +27,7 @@ if NO_EXTENSIONS:
 requires(
     Fetcher, "_records", "_wait_consume_future", "_fetch_waiters", "_fetch_task", "_create_fetch_waiter", "_notify"
 )
-requires(Fetcher, "_subscriptions", "_isolation_level", "_prefetch_backoff", "_closed")
+requires(Fetcher, "_subscriptions", "_isolation_level", "_closed")
 requires(FetchResult, "check_assignment", "_partition_records", "_update_position", "has_more")
 requires(FetchError, "_error")
 requires(PartitionRecords, "_records", "_check_crcs", "_isolation_level", "_aborted_producers", "next_fetch_offset")

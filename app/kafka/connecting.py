@@ -15,7 +15,7 @@ from app.kafka.faults import NotKafka, Step, StepFailed
 from app.kafka.login import log_in
 from app.kafka.requests import API_VERSIONS, Code
 from app.kafka.sniffing import sniff
-from app.kafka.versions import NEEDED
+from app.kafka.versions import NEEDED, lacking
 
 Seen = Callable[[Step, str], None]
 """Told of each step that succeeded, with what was seen."""
@@ -129,9 +129,8 @@ async def _greet(target: Target, connection: Connection, endpoints: list[Endpoin
     }
     if answer["error_code"] != Code.NONE:
         raise StepFailed(connection.server, faults.versions_fault(NotKafka(http=False), target.settings, None))
-    for spoken in NEEDED:
-        offered = connection.versions.get(spoken.key)
-        if offered is None or offered[0] > spoken.highest or offered[1] < spoken.lowest:
-            fault = faults.versions_mismatch(spoken.name, (spoken.lowest, spoken.highest), offered)
-            raise StepFailed(connection.server, fault)
+    if (lack := lacking(connection.versions, NEEDED)) is not None:
+        spoken, offered = lack
+        fault = faults.versions_mismatch(spoken.name, (spoken.lowest, spoken.highest), offered)
+        raise StepFailed(connection.server, fault)
     seen(Step.VERSIONS, f"a Kafka that takes {len(connection.versions)} kinds of request")

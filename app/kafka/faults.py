@@ -249,9 +249,11 @@ def versions_fault(error: Exception, settings: KafkaSettings, evidence: Evidence
     return Fault(Step.VERSIONS, "closed", why, (SERVERS, PROTOCOL))
 
 
-def versions_mismatch(name: str, spoken: tuple[int, int], offered: tuple[int, int] | None) -> Fault:
-    """A request that we need, in versions that the broker does not take."""
-    remedy = "Kafka 1.1 or later is needed"
+def versions_mismatch(
+    name: str, spoken: tuple[int, int], offered: tuple[int, int] | None, *, needed: str = "1.1"
+) -> Fault:
+    """A request that we need, in versions that the broker does not take. `needed`: the first Kafka that does."""
+    remedy = f"Kafka {needed} or later is needed"
     if offered is None:
         return Fault(
             Step.VERSIONS, "too-old", f"the broker is too old, it does not know {name}", (SERVERS,), remedy=remedy

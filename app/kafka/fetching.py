@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as ClientPartition
@@ -96,7 +95,7 @@ async def fetch(
 
     Raises FetchFailed for one partition, KafkaError for all.
     """
-    wanted, buffers = frozenset(partitions), _buffers(consumer)
+    wanted, buffers = frozenset(partitions), Buffers(consumer)
     deadline = time.monotonic() + timeout_ms / 1000
     while True:
         buffers.check()
@@ -115,12 +114,12 @@ async def fetch(
 
 def position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
     """Of the next record that `fetch` gives; None: not assigned, or not sought yet."""
-    return _buffers(consumer).position(partition)
+    return Buffers(consumer).position(partition)
 
 
 def end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
     """As in `Fetched`; None: not assigned, or nothing was fetched yet."""
-    return _buffers(consumer).end(partition)
+    return Buffers(consumer).end(partition)
 
 
 def seek(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
@@ -135,15 +134,6 @@ def pause(consumer: AIOKafkaConsumer, *partitions: TopicPartition) -> None:
 
 def resume(consumer: AIOKafkaConsumer, *partitions: TopicPartition) -> None:
     consumer.resume(*(ClientPartition(*partition) for partition in partitions))
-
-
-_known: WeakKeyDictionary[AIOKafkaConsumer, Buffers] = WeakKeyDictionary()
-
-
-def _buffers(consumer: AIOKafkaConsumer) -> Buffers:
-    if (buffers := _known.get(consumer)) is None:
-        buffers = _known[consumer] = Buffers(consumer)
-    return buffers
 
 
 def _raise_error(buffers: Buffers, wanted: Collection[TopicPartition]) -> None:

@@ -36,7 +36,7 @@ class Assigned:
 
     partitions: of the active tasks. dead: transactional ids to be fenced before offsets are read. peers: by process.
     counts: partitions of each topic that is read. unbroken: nobody else can have run a task of ours since the last
-    assignment, so tasks that stayed go on where they were; otherwise what is committed may be another's.
+    assignment that was looked at, so tasks that stayed go on where they were; else what is committed may be another's.
     """
 
     epoch: int

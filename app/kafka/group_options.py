@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka.errors import InvalidSessionTimeoutError, KafkaError
+from aiokafka.errors import InconsistentGroupProtocolError, InvalidSessionTimeoutError, KafkaError
 
 from app.errors import ConfigError, ServiceError
-from app.kafka.failures import fatal
+from app.kafka.failures import describe, fatal
 from app.streams.assignment import ACCEPTABLE_LAG
 
 HEARTBEAT_MS = 300
@@ -62,3 +62,10 @@ def refusal(error: KafkaError, options: MembershipOptions) -> ServiceError | Non
             "(group.min.session.timeout.ms to group.max.session.timeout.ms)"
         )
     return fatal(error, who="the stream worker", what=f"take part in group {options.group}")
+
+
+def obstacle(error: KafkaError, group: str) -> str:
+    """What is waited for."""
+    if isinstance(error, InconsistentGroupProtocolError):
+        return f"group {group} is in use by another kind of member (Java Kafka Streams?) until its session ends"
+    return f"group {group}: {describe(error)}"

@@ -1,6 +1,6 @@
 """The requests about groups and producers that we make ourselves; see `requests`."""
 
-from aiokafka.protocol.types import Array, Bytes, Int8, Int16, Int32, Int64, Schema, String
+from aiokafka.protocol.types import Array, Boolean, Bytes, Int8, Int16, Int32, Int64, Schema, String
 
 from app.kafka.requests import Api
 from app.kafka.transactional_requests import OffsetFetchRequest_v7, OffsetFetchResponse_v7
@@ -96,6 +96,13 @@ INIT_PRODUCER_ID = Api(
     0,
     Schema(("transactional_id", _text), ("transaction_timeout_ms", Int32)),
     Schema(("throttle_time_ms", Int32), ("error_code", Int16), ("producer_id", Int64), ("producer_epoch", Int16)),
+)
+END_TXN = Api(
+    "EndTxn",
+    26,
+    0,
+    Schema(("transactional_id", _text), ("producer_id", Int64), ("producer_epoch", Int16), ("committed", Boolean)),
+    Schema(("throttle_time_ms", Int32), ("error_code", Int16)),
 )
 # From Kafka 2.5 (KIP-447) on: UNSTABLE_OFFSET_COMMIT where an open transaction may still change an offset.
 STABLE_OFFSET_FETCH = Api(

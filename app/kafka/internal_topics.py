@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from app.errors import BrokerUnavailable, ConfigError, NoPermission
 from app.kafka.admin import Admin, NewTopic, open_admin
 from app.kafka.clients import Target
-from app.kafka.cluster import TopicState
+from app.kafka.cluster import Cluster, TopicState, missing
 from app.kafka.offsets import committed_offsets
 from app.kafka.permissions import grant
 from app.kafka.requests import Code, Operation, code_name
 from app.kafka.topics import DEAD_LETTER_ROOM, DEFAULT_MAX_MESSAGE_BYTES
+from app.kafka.versions import NEEDED_BY_STREAMS
 from app.streams.errors import TopologyError
 from app.streams.topology.nodes import SourceNode
 from app.streams.topology.plan import Plan, PlannedTopic, plan, task_count
@@ -65,20 +66,20 @@ class Wanted:
 async def ensure_internal_topics(target: Target, topology: Topology) -> Internal:
     """Raises ConfigError (a line for each fault), NoPermission (with the command that grants it), BrokerUnavailable."""
     async with open_admin(target) as admin:
+        admin.require(NEEDED_BY_STREAMS)
         # What may not be seen is missing in the list of all, and refused when asked for by its name.
         users = {**(await _matching(admin, topology)), **(await _named(admin, target, topology))}
         planned = _plan(topology, users)
         letters = await _letters(admin, topology, users, planned)
         wanted = wanted_topics(topology, planned, letters)
-        missing = await _missing(admin, target, topology, wanted)
-        faults = list(misfits(missing.there, wanted.internal, topology.config.application_id))
+        there = await _there(admin, target, topology, wanted)
+        faults = list(misfits(there, wanted.internal, topology.config.application_id))
         if faults:
             raise ConfigError("\n".join(["the topics on Kafka do not fit the topology:", *faults]))
-        created = await _create(admin, target, missing.absent)
-        for line in await _differing(admin, missing.there, wanted.internal):
+        states, created = await _settle(admin, target.settings.replication_factor, list(users), wanted)
+        for line in await _differing(admin, there, wanted.internal):
             log.warning("%s", line)
         await _tell(admin, topology, planned, created)
-        states = await _ready(admin, [*users, *(topic.name for topic in wanted.all)])
     return Internal(
         {name: state.partitions for name, state in states.items()},
         {name: state.id for name, state in states.items() if state.id},
@@ -176,15 +177,10 @@ async def _letters(admin: Admin, topology: Topology, users: Mapping[str, int], p
     return PlannedTopic(name, count, {"cleanup.policy": "delete", _LARGEST: str(room)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    there: Mapping[str, TopicState]
-    absent: tuple[PlannedTopic, ...]
-
-
-async def _missing(admin: Admin, target: Target, topology: Topology, wanted: Wanted) -> _Compared:
+async def _there(admin: Admin, target: Target, topology: Topology, wanted: Wanted) -> dict[str, TopicState]:
+    """Those of the wanted topics that are there."""
     cluster = await admin.describe([topic.name for topic in wanted.all])
-    there, absent = {}, []
+    there = {}
     ours = {topic.name for topic in wanted.internal}
     for topic in wanted.all:
         state = cluster.topics.get(topic.name)
@@ -197,32 +193,47 @@ async def _missing(admin: Admin, target: Target, topology: Topology, wanted: Wan
                 if topic.name in ours
                 else grant(target.settings, operations, f"--topic {topic.name}"),
             )
-        if state is None or state.code == Code.UNKNOWN_TOPIC_OR_PARTITION:
-            absent.append(topic)
-        else:
+        if state is not None and not missing(state):
             there[topic.name] = state
-    return _Compared(there, tuple(absent))
+    return there
 
 
-async def _create(admin: Admin, target: Target, absent: tuple[PlannedTopic, ...]) -> list[str]:
-    """Returns the names of those that were not made by another instance meanwhile."""
-    copies = target.settings.replication_factor
-    new = [NewTopic(topic.name, topic.partitions, copies, topic.config) for topic in absent]
-    if not new:
-        return []
+async def _settle(
+    admin: Admin, copies: int, users: list[str], wanted: Wanted
+) -> tuple[dict[str, TopicState], list[str]]:
+    """All topics, made where they are missing, once every partition has a leader; and which were made here.
+
+    Looked at again and again: a broker may still show a topic that was just deleted, and not yet one that was made.
+    """
     until = time.monotonic() + READY_WITHIN_S
+    names = [*users, *(topic.name for topic in wanted.all)]
+    created: list[str] = []
     while True:
-        try:
-            made = await admin.create_topics(new, await admin.describe([]))
-        except BrokerUnavailable:  # the controller is moving, or asks us to be slower
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.2)
-            continue
-        for topic in absent:
-            if topic.name in made:
-                log.info("created topic %s with %s", topic.name, _partitions(topic.partitions))
-        return [topic.name for topic in absent if topic.name in made]
+        cluster = await admin.describe(names)
+        absent = [topic for topic in wanted.all if missing(cluster.topics.get(topic.name))]
+        waiting = [name for name in names if not _led(cluster.topics.get(name))]
+        if not waiting:
+            return cluster.topics, created
+        if time.monotonic() > until:
+            state = cluster.topics.get(waiting[0])
+            why = "has partitions without a leader" if state is None or not state.code else code_name(state.code)
+            raise BrokerUnavailable(f"topic {waiting[0]} cannot be used now: {why}")
+        created += await _create(admin, copies, absent, cluster) if absent else []
+        await asyncio.sleep(0.05)
+
+
+async def _create(admin: Admin, copies: int, absent: list[PlannedTopic], cluster: Cluster) -> list[str]:
+    """The names of those that were not made by another instance meanwhile; none where a later attempt may help."""
+    new = [NewTopic(topic.name, topic.partitions, copies, topic.config) for topic in absent]
+    try:
+        made = await admin.create_topics(new, cluster)
+    except BrokerUnavailable as error:  # the controller is moving, or asks us to be slower
+        log.debug("topics cannot be created now: %s", error)
+        return []
+    for topic in absent:
+        if topic.name in made:
+            log.info("created topic %s with %s", topic.name, _partitions(topic.partitions))
+    return [topic.name for topic in absent if topic.name in made]
 
 
 async def _differing(admin: Admin, there: Mapping[str, TopicState], internal: tuple[PlannedTopic, ...]) -> list[str]:
@@ -250,21 +261,6 @@ async def _tell(admin: Admin, topology: Topology, planned: Plan, created: list[s
             "a table that is not new has lost what it held, and python -m app reset makes it anew",
             *(", ".join(new), ", ".join(read)),
         )
-
-
-async def _ready(admin: Admin, names: list[str]) -> dict[str, TopicState]:
-    """Every topic, once the broker that answers knows it with a leader for every partition."""
-    until = time.monotonic() + READY_WITHIN_S
-    while True:
-        states = (await admin.describe(names)).topics if names else {}
-        waiting = [name for name in names if not _led(states.get(name))]
-        if not waiting:
-            return states
-        if time.monotonic() > until:
-            state = states.get(waiting[0])
-            why = "has partitions without a leader" if state is None or not state.code else code_name(state.code)
-            raise BrokerUnavailable(f"topic {waiting[0]} cannot be used now: {why}")
-        await asyncio.sleep(0.05)
 
 
 def _led(state: TopicState | None) -> bool:

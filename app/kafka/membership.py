@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener
-from aiokafka.errors import InconsistentGroupProtocolError, KafkaError
+from aiokafka.errors import KafkaError
 
 from app.errors import BrokerUnavailable, ConfigError, TryAgain
 from app.kafka.assignor import Hooks, StreamsAssignor
@@ -37,7 +37,7 @@ from app.kafka.failures import describe
 from app.kafka.fetching import row_consumer
 from app.kafka.generation import Assigned, Peer, Standing, follows, peer_of
 from app.kafka.group_metadata import GroupMetadata
-from app.kafka.group_options import MembershipOptions, refusal
+from app.kafka.group_options import MembershipOptions, obstacle, refusal
 from app.kafka.leading import Rules
 from app.kafka.offset_commits import commit_offsets
 from app.kafka.outcomes import Fenced
@@ -72,8 +72,7 @@ __all__ = ["Assigned", "Membership", "MembershipOptions", "Peer", "Standing", "m
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """See `membership`. Every partition is paused when it is assigned, at a position that nothing can be fetched from:
-    seek it, then resume it."""
+    """Every partition is paused when it is assigned, where nothing can be fetched from: seek it, then resume it."""
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self.assigned: Assigned | None = None
         """The newest; None from the beginning of a rebalance to its end, and while there is a reason to wait."""
         self.changed = asyncio.Event()
-        """Set whenever `assigned`, `epoch` or `failure` changes; to be cleared by whoever looks at them."""
+        """Set whenever `assigned`, `epoch` or `failure` changes; to be cleared by whoever looks at them, then."""
         self.failure: Exception | None = None
         """Why this process can never take part in the group."""
         self.waiting = ""
@@ -102,8 +101,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self._last: GroupMetadata | None = None
         self._settled = False  # an assignment is in force, or was until its loss was noticed
         self._lost = False
+        self._missed = False  # an assignment went by that nobody looked at
         self._presence = Presence(options.session_timeout_ms)
         self._known: tuple[str, ...] = ()
+        self._present: frozenset[str] = frozenset()
         self._fenced: set[str] = set()
         self._nonce = 0
         self._rejoin_wanted = False
@@ -124,9 +125,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
     def epoch(self) -> int:
         """Data fetched in another epoch belong to another life. Moves too when this process was stopped, or cut off,
         for so long that the group must have gone on."""
-        if self._settled and not self._lost and self._presence.over:
+        if self._settled and self._presence.over:
             log.warning("no word from group %s for longer than a session: joining anew", self._options.group)
-            self._lose()
+            self._suspend(lost=True)
             request_rejoin(self.consumer)
         return self._epoch
 
@@ -138,7 +139,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     def fenced(self, transactional_ids: Iterable[str]) -> None:
         """Of the dead: nobody has to be told of them again."""
-        self._fenced.update(transactional_ids)
+        self._fenced.update(name for name in transactional_ids if name not in self._present)
 
     async def commit_offsets(self, offsets: Mapping[TopicPartition, Offset], group: GroupMetadata | None) -> None:
         """At least once. Raises Fenced for another generation than the present one, KafkaError, TimeoutError."""
@@ -176,7 +177,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
     async def on_partitions_revoked(self, _: object) -> None:
         # The leader plans with what the cluster is now; also after a topic was made or changed a moment ago.
         refresh_metadata(self.consumer)
-        await self._begin(lost=not is_member(self.consumer))
+        lost = not is_member(self.consumer)
+        if lost and self._settled:
+            self._look_for_rival()
+        await self._begin(lost=lost)
 
     async def on_partitions_assigned(self, _: object) -> None:
         if self._rejoin_wanted:  # since the join was sent
@@ -213,8 +217,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         gate(self.consumer, partitions)
         self._presence.heard()
         group, last = group_metadata(self.consumer), self._last
-        unbroken = not self._lost and last is not None and follows(last, group)
-        self._group, self._settled, self._lost = group, True, False
+        unbroken = not self._lost and not self._missed and last is not None and follows(last, group)
+        self._group, self._settled, self._lost, self._missed = group, True, False, False
         self._epoch += 1
         self.rebalances += 1
         self.waiting = ""
@@ -237,38 +241,41 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         if {partition for each in held.values() for partition in each} != set(partitions):
             self._fail(ConfigError(f"the leader of group {group.group} gives partitions that its tasks do not read"))
             return
-        dead = told.dead
         if (told.transactional_id, told.address) != (self._options.transactional_id, self._options.address):
-            # A static member that was restarted elsewhere is given what its predecessor was told.
-            if told.transactional_id not in (None, self._options.transactional_id):
-                dead = (*dead, told.transactional_id)
-            self.rejoin()
+            self.rejoin()  # a static member that was restarted as another is given what its predecessor was told
         peers = {peer.process: peer_of(peer) for peer in told.peers}
-        present = tuple(sorted(peer.transactional_id for peer in peers.values() if peer.transactional_id))
-        self._known = (*present, *(name for name in dead if name not in present))
-        self._fenced = self._fenced.intersection(dead)
+        self._present = frozenset(peer.transactional_id for peer in peers.values() if peer.transactional_id)
+        self._known = (*sorted(self._present), *(name for name in told.dead if name not in self._present))
+        self._fenced = self._fenced.intersection(told.dead)
         self._last = group
-        self.assigned = Assigned(self._epoch, group, duties, held, dead, peers, told.counts, unbroken)
+        self.assigned = Assigned(self._epoch, group, duties, held, told.dead, peers, told.counts, unbroken)
 
     # what is behind it
 
     async def _begin(self, *, lost: bool) -> None:
-        """A rebalance, once: work in hand is finished, in bounded time."""
-        if not self._settled:
+        """A rebalance: work in hand is finished, in bounded time."""
+        if self._settled:
+            self._suspend(lost=lost)
+        if self._revoking is None:
             return
-        if lost:
-            self._note_theft()
-            self._lose()
-        self._settled = False
-        self.assigned = None
-        self.changed.set()
-        self._revoking = asyncio.ensure_future(self._revoked(self._lost))
         done, _ = await asyncio.wait({self._revoking}, timeout=self._options.revoke_within)
         if not done:
             self._revoking.cancel()
             log.warning("the work in hand is not done, and group %s goes on without it", self._options.group)
-        elif not self._revoking.cancelled() and (bug := self._revoking.exception()) is not None:
-            self._fail(bug)
+
+    def _suspend(self, *, lost: bool) -> None:
+        """No assignment is in force from now on."""
+        self._settled = False
+        self._missed = self.assigned is not None and self.changed.is_set()
+        self.assigned = None
+        if lost:
+            self._lost = True
+            self._group = None
+            self._epoch += 1
+            self._fenced.clear()  # who was dead may have come back and died again meanwhile
+        self.changed.set()
+        self._revoking = asyncio.ensure_future(self._revoked(lost))
+        self._revoking.add_done_callback(self._ended)
 
     async def _remove_predecessors(self) -> None:
         group, process = self._options.group, self._options.process
@@ -277,22 +284,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         except (KafkaError, TimeoutError) as error:
             log.debug("looking for predecessors in group %s: %s", group, describe(error))
 
-    def _ended(self, watching: asyncio.Task[None]) -> None:
-        if not watching.cancelled() and (bug := watching.exception()) is not None:
+    def _ended(self, beside: asyncio.Future[None]) -> None:
+        if not beside.cancelled() and (bug := beside.exception()) is not None:
             self._fail(bug)
 
-    def _lose(self) -> None:
-        if self._lost:
-            return
-        self._lost = True
-        self._epoch += 1
-        self._group = self.assigned = None
-        self._fenced.clear()
-        self.changed.set()
-
     def _fail(self, error: BaseException) -> None:
-        if self.failure is None:
-            self.failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
+        self.failure = self.failure or (error if isinstance(error, Exception) else RuntimeError(repr(error)))
         self.changed.set()
 
     def _wait_for(self, what: str) -> None:
@@ -312,7 +309,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             self._rejoined_at = time.monotonic()
             request_rejoin(self.consumer)
 
-    def _note_theft(self) -> None:
+    def _look_for_rival(self) -> None:
         """Two live processes with one instance id would take it from each other for ever; the elder one ends."""
         group, instance = self._options.group, self._options.instance_id
         if instance is not None and self._presence.stolen():
@@ -326,12 +323,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             error = await next_trouble(self.consumer)
             if (refused := refusal(error, self._options)) is not None:
                 self._fail(refused)
-            elif isinstance(error, InconsistentGroupProtocolError):
-                self._wait_for(
-                    f"group {group} is in use by another kind of member (Java Kafka Streams?) until its session ends"
-                )
             else:
-                self._wait_for(f"group {group}: {describe(error)}")
+                self._wait_for(obstacle(error, group))
             await asyncio.sleep(TROUBLE_PAUSE)
             try:
                 go_on(self.consumer)
@@ -366,8 +359,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         if self._settled and topics != self.consumer.subscription():
             log.info("group %s reads %s from now on", self._options.group, ", ".join(sorted(topics)) or "nothing yet")
             # First the work in hand: with its subscription aiokafka forgets the partitions at once.
-            await self._begin(lost=not is_member(self.consumer))
+            await self._finish()
             subscribe(self.consumer, topics, self)
+
+    async def _finish(self) -> None:
+        while self._settled:  # again, if meanwhile another rebalance came to its end
+            await self._begin(lost=not is_member(self.consumer))
 
     async def _topics(self) -> frozenset[str]:
         named = named_topics(self._topology)

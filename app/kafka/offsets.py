@@ -9,7 +9,7 @@ from app.errors import TryAgain
 from app.kafka.admin import Admin
 from app.kafka.group_requests import OFFSET_COMMIT, STABLE_OFFSET_FETCH
 from app.kafka.requests import Answer, Code, Operation
-from app.streams.model import TopicPartition
+from app.streams.model import Offset, TopicPartition
 
 SETTLED_WITHIN_S = 30.0
 """A transaction of a dead instance ends by itself: after its time-out and up to ten seconds more."""
@@ -19,6 +19,12 @@ _NOBODY = (-1, "", -1)
 
 async def committed_offsets(admin: Admin, group: str, *, stable: bool = True) -> dict[TopicPartition, int]:
     """Everything that a group has committed; `stable`: once no open transaction can change it. Raises ServiceError."""
+    found = await committed_with_metadata(admin, group, stable=stable)
+    return {place: offset.offset for place, offset in found.items()}
+
+
+async def committed_with_metadata(admin: Admin, group: str, *, stable: bool = True) -> dict[TopicPartition, Offset]:
+    """As `committed_offsets`."""
     until = time.monotonic() + SETTLED_WITHIN_S
     while True:
         answer = await admin.ask_coordinator(group, STABLE_OFFSET_FETCH, group, None, stable, {})
@@ -26,7 +32,11 @@ async def committed_offsets(admin: Admin, group: str, *, stable: bool = True) ->
         _check(admin, group, "read", answer, Operation.DESCRIBE)
         open_still = [f"{topic}-{row['partition']}" for topic, row in rows if _unstable(row)]
         if not open_still:
-            return {TopicPartition(topic, row["partition"]): row["offset"] for topic, row in rows if row["offset"] >= 0}
+            return {
+                TopicPartition(topic, row["partition"]): Offset(row["offset"], row["metadata"] or "")
+                for topic, row in rows
+                if row["offset"] >= 0
+            }
         if time.monotonic() >= until:
             raise TryAgain(
                 f"a transaction of a dead instance holds the offsets of {', '.join(open_still)}",

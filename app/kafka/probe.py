@@ -14,7 +14,9 @@ from app.kafka.faults import SERVERS, Fault, Step, StepFailed
 from app.kafka.permissions import topic_needs
 from app.kafka.report import Report, Result, failed, passed
 from app.kafka.rights import permission_results, topic_results
+from app.kafka.streams_rights import stream_results
 from app.settings.model import KafkaSettings, SettingsTree
+from app.streams.topology.topology import Topology
 
 MOST_BROKERS = 32
 """Advertised addresses that are tried; of a larger cluster the first ones."""
@@ -38,8 +40,11 @@ async def reach(settings: KafkaSettings, servers: Sequence[str], token_file: Pat
         raise unreachable[0].error()
 
 
-async def probe(tree: SettingsTree, servers: Sequence[str], token_file: Path | None = None) -> Report:
-    """Raises ConfigError where the settings allow no attempt."""
+async def probe(
+    tree: SettingsTree, servers: Sequence[str], token_file: Path | None = None, topology: Topology | None = None
+) -> Report:
+    """`topology`: of the role `streams`, where that is among the roles. Raises ConfigError where the settings allow no
+    attempt."""
     wanted = target(tree.kafka, tuple(servers), token_file)
     attempts = await asyncio.gather(*(_attempt(wanted, server) for server in servers))
     usable = [server for server, results in zip(servers, attempts, strict=True) if results[-1].outcome == "passed"]
@@ -47,7 +52,7 @@ async def probe(tree: SettingsTree, servers: Sequence[str], token_file: Path | N
     if usable:
         # One server that works is enough for the clients; the others are worth a remark.
         results = [_lenient(result) for result in results]
-        results += await _look_around(wanted, usable[0], tree)
+        results += await _look_around(wanted, usable[0], tree, topology)
     return Report(tuple(servers), tuple(results))
 
 
@@ -66,7 +71,7 @@ def _lenient(result: Result) -> Result:
     return replace(result, outcome="remarked") if result.outcome == "failed" else result
 
 
-async def _look_around(wanted: Target, server: str, tree: SettingsTree) -> list[Result]:
+async def _look_around(wanted: Target, server: str, tree: SettingsTree, topology: Topology | None) -> list[Result]:
     """From the metadata to the permissions."""
     results: list[Result] = []
     step = Step.METADATA
@@ -83,6 +88,9 @@ async def _look_around(wanted: Target, server: str, tree: SettingsTree) -> list[
             step = Step.PERMISSIONS
             async for result in permission_results(connection, tree, cluster):
                 results.append(result)
+            if topology is not None:
+                async for result in stream_results(connection, tree, topology):
+                    results.append(result)
     except StepFailed as error:
         results.append(failed(server, error.fault))
     except Broken as error:

@@ -85,7 +85,7 @@ async def permission_results(connection: Connection, tree: SettingsTree, cluster
     if any(Operation.WRITE in need.operations for need in needs):
         yield await _idempotent_write(connection, tree.kafka, needs)
     if (group := group_need(tree)) is not None:
-        yield await _group(connection, tree.kafka, group)
+        yield await group_result(connection, tree.kafka, group, "APP_C__GROUP_ID")
 
 
 def _topic_rights(state: TopicState, need: TopicNeed, settings: KafkaSettings) -> list[Result]:
@@ -117,13 +117,13 @@ async def _idempotent_write(connection: Connection, settings: KafkaSettings, nee
     return failed("cluster", fault)
 
 
-async def _group(connection: Connection, settings: KafkaSettings, group: str) -> Result:
+async def group_result(connection: Connection, settings: KafkaSettings, group: str, variable: str) -> Result:
     """A heartbeat of a member that never was: the right to read the group is looked at before the member is."""
     code = (await connection.ask(HEARTBEAT, group, -1, "check"))["error_code"]
     if code in NOT_ALLOWED:
         why = f"no permission to read group {group}"
         remedy = grant(settings, (Operation.READ,), f"--group {group}")
-        fault = Fault(Step.PERMISSIONS, "group-read", why, ("APP_C__GROUP_ID",), ExitCode.NO_PERMISSION, remedy)
+        fault = Fault(Step.PERMISSIONS, "group-read", why, (variable,), ExitCode.NO_PERMISSION, remedy)
         return failed(group, fault)
     code = await _coordinator(connection, group)
     if code != Code.NONE:

@@ -17,8 +17,8 @@ from app.kafka.compat import Kip447Producer
 from app.kafka.failpoints import Failpoint, Step, passes
 from app.kafka.failures import describe
 from app.kafka.group_metadata import GroupMetadata
-from app.kafka.opening import BATCH_BYTES
 from app.kafka.outcomes import CLIENT_ERRORS, TransactionFailed, failed, root_cause
+from app.kafka.transport import BATCH_BYTES
 from app.kafka.unconfirmed import Unconfirmed
 from app.streams.model import Offset, TopicPartition
 

@@ -13,6 +13,10 @@ from aiokafka.structs import RecordMetadata
 from app.kafka.group_metadata import GroupMetadata
 from app.streams.model import Offset, TopicPartition
 
+BATCH_BYTES = 512 * 1024
+"""Before compression. A partition has one batch under way, so this over the round trip is what it can take; beyond it a
+producer gets slower, for the batch no longer fits the processor's cache."""
+
 
 class Transport(Protocol):
     """One transaction at a time: `begin()`, `send_batch()` …, `commit()` or `abort()`; under at-least-once it is only

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from aiokafka.errors import BrokerResponseError
 from aiokafka.structs import RecordMetadata
 
 from app.streams.model import TopicPartition
@@ -49,6 +50,8 @@ class Unconfirmed:
             base = confirmed.result().offset
             if base >= 0:  # a broker that has forgotten a repeated batch says only that it has it
                 self._ends[partition] = base + records
-        else:
-            self.error = self.error or error
+        elif self.error is None:
+            if isinstance(error, BrokerResponseError) and not error.args:
+                error.args = (f"{partition.topic}-{partition.partition}",)  # aiokafka does not say where
+            self.error = error
         self._news.set()

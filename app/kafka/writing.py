@@ -64,10 +64,10 @@ class WriterStatistics:
 class _Lane:
     """One partition: a batch that is filled, closed ones that wait, and at most one under way."""
 
-    __slots__ = ("append", "batch", "later", "partition", "ready", "rows", "topic", "under_way", "waiting")
+    __slots__ = ("append", "batch", "later", "partition", "ready", "route", "rows", "under_way", "waiting")
 
-    def __init__(self, topic: str, partition: int) -> None:
-        self.topic, self.partition = topic, partition
+    def __init__(self, route: _Route, partition: int) -> None:
+        self.route, self.partition = route, partition
         self.append: Append = _nothing_fits
         self.batch: BatchBuilder | None = None
         self.rows = 0
@@ -94,12 +94,16 @@ class _Route(dict[int, _Lane]):
         self.count = count
         self.partitioner = Partitioner(count)
         self.keyless = 0
-        """Where rows without a key go until that batch is sent (the sticky partitioner of Java's producer)."""
+        """Where rows without a key go until that batch is closed (the sticky partitioner of Java's producer)."""
+
+    def closed(self, partition: int) -> None:
+        if partition == self.keyless:
+            self.keyless = (partition + 1) % self.count
 
     def __missing__(self, partition: int) -> _Lane:
         if not 0 <= partition < self.count:
             raise UnknownTopic(self.topic, partition, self.count)
-        lane = self[partition] = _Lane(self.topic, partition)
+        lane = self[partition] = _Lane(self, partition)
         return lane
 
 
@@ -170,7 +174,7 @@ class RowWriter:
             lane = route[number]
             count = lane.rows
             if lane.append(count, timestamp, key, value, list(headers) if headers else _NO_HEADERS) is None:
-                self._start(route, lane, row((topic, number, key, value, timestamp, headers)))
+                self._start(lane, row((topic, number, key, value, timestamp, headers)))
                 continue
             lane.rows = count = count + 1
             if not count & (LOOK_EVERY - 1):
@@ -182,6 +186,7 @@ class RowWriter:
             raise RuntimeError("cut twice without a new transaction between")
         for lane, batch in [*self._open.items()]:
             self._close(lane, batch)
+            self._offer(lane)
         self._cut = True
 
     async def flush(self) -> None:
@@ -232,19 +237,17 @@ class RowWriter:
             batches_under_way=self._under_way,
         )
 
-    def _start(self, route: _Route, lane: _Lane, first: Row) -> None:
+    def _start(self, lane: _Lane, first: Row) -> None:
         """A new batch, for the one before is full or gone."""
         batch = self._transport.create_batch()
         append = appender(batch)
-        _, number, key, value, timestamp, headers = first
+        _, _, key, value, timestamp, headers = first
         append(0, timestamp or 0, key, value, list(headers))
         if (size := batch.size()) > self._max_row_bytes:
-            self._refuse(first, RowTooLarge(lane.topic, size, self._max_row_bytes))
+            self._refuse(first, RowTooLarge(first.topic, size, self._max_row_bytes))
             return
         if lane.batch is not None:
             self._close(lane, lane.batch)
-        if number == route.keyless:
-            route.keyless = (route.keyless + 1) % route.count
         lane.batch, lane.append, lane.rows = batch, append, 1
         self._open[lane] = batch
         self._offer(lane)
@@ -261,16 +264,16 @@ class RowWriter:
         self._closed_rows += lane.rows
         self._closed_bytes += batch.size()
         del self._open[lane]
+        lane.route.closed(lane.partition)
         lane.batch, lane.append, lane.rows = None, _nothing_fits, 0
         if self._cut:
             lane.later.append(batch)
         else:
             lane.waiting.append(batch)
             self._before_cut += 1
-            self._offer(lane)
 
     def _offer(self, lane: _Lane) -> None:
-        """Queues the lane if it has something that may go and is worth it."""
+        """Queues the lane if it has something that may go and is worth it. What is queued is never under way."""
         if lane.ready or lane.under_way or not (lane.waiting or self._worth_closing(lane)):
             return
         lane.ready = True
@@ -288,10 +291,9 @@ class RowWriter:
         while self._ready:
             lane = self._ready.popleft()
             lane.ready = False
-            if not lane.waiting and lane.batch is not None and not self._cut:
+            if not lane.waiting and lane.batch is not None:
                 self._close(lane, lane.batch)
-            if lane.waiting and not lane.under_way:
-                await self._send(lane, lane.waiting.popleft())
+            await self._send(lane, lane.waiting.popleft())
 
     async def _send(self, lane: _Lane, batch: BatchBuilder) -> None:
         self._before_cut -= 1
@@ -300,7 +302,7 @@ class RowWriter:
         lane.under_way = True
         rows, size = batch.record_count(), batch.size()
         try:
-            confirmed = await self._transport.send_batch(batch, lane.topic, lane.partition)
+            confirmed = await self._transport.send_batch(batch, lane.route.topic, lane.partition)
         except TransactionFailed as error:
             self._fail(error)
             raise

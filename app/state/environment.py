@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 from weakref import WeakSet
 from zlib import crc32
 
@@ -52,6 +52,16 @@ class Snapshot:
         self.ended = False
 
 
+class Gathered(Protocol):
+    """One write of several that become one transaction."""
+
+    def forget(self) -> None:
+        """Nothing of it was kept."""
+        ...
+
+    def repeat(self, txn: Transaction) -> None: ...
+
+
 class Environment:
     """path: a directory that nobody else opens. databases: how many named ones there may be."""
 
@@ -76,13 +86,16 @@ class Environment:
             raise fault_of(error, path) from error
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._writing = False
+        self._together = False
+        self._open: Snapshot | None = None
+        self._gathered: list[Gathered] = []
         self.latest: Snapshot | None = None
 
     def database(self, name: bytes) -> Database:
         # A snapshot does not know what was opened after it.
-        self.latest = None
+        self.latest = self._open
         with self._faults():
-            return self._lmdb.open_db(name)
+            return self._lmdb.open_db(name, txn=None if self._open is None else self._open.txn)
 
     def snapshot(self) -> Snapshot:
         """What is committed now. All who ask between two commits share one."""
@@ -96,18 +109,84 @@ class Environment:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """One transaction: all of it at the end of the block, nothing after an exception. MapFullError is the caller's
-        to answer, with `grow` and a second try."""
+        """One transaction: all of it at the end of the block, nothing after an exception; while writes are gathered,
+        at `settle`. MapFullError is the caller's to answer, with `grow` and a second try."""
         if self._writing:
             raise RuntimeError(f"a write to {self.path} is under way: it has to end before the next one begins")
         self._writing = True
         try:
-            with self._faults(), self._lmdb.begin(write=True) as txn:
-                yield txn
+            with self._faults():
+                if self._together:
+                    yield self._gathering()
+                else:
+                    with self._lmdb.begin(write=True) as txn:
+                        yield txn
+        except lmdb.MapFullError:
+            self._scatter()
+            raise
+        except BaseException:
+            self._forget()
+            raise
         finally:
             self._writing = False
         # Scans that began before go on in their snapshot; what is read from now on sees the commit.
-        self.latest = None
+        self.latest = self._open
+
+    def gather(self) -> None:
+        """From now on writes become one transaction, which `settle` ends. Reads see them at once."""
+        self._together = True
+
+    def gathered(self, write: Gathered) -> None:
+        """One that ended well."""
+        if self._together:
+            self._gathered.append(write)
+
+    def settle(self) -> None:
+        """What was gathered is committed, and gathering ends."""
+        while self._together and self._gathered:
+            try:
+                with self._faults():
+                    txn = self._gathering()
+                    if self._open is not None:
+                        self._open.ended = True
+                    self._open = self.latest = None
+                    txn.commit()
+            except lmdb.MapFullError:
+                self._scatter()
+                self.grow()
+                continue
+            except BaseException:
+                self._together = False
+                self._forget()
+                raise
+            self._gathered.clear()
+        self._scatter()
+        self._together = False
+
+    def _gathering(self) -> Transaction:
+        """The open transaction; a new one begins with what was gathered before."""
+        if self._open is None:
+            for each in self._gathered:
+                each.forget()
+            txn = self._lmdb.begin(write=True)
+            self._open = self.latest = Snapshot(txn)
+            for each in self._gathered:
+                each.repeat(txn)
+        return self._open.txn
+
+    def _scatter(self) -> None:
+        """Give up the open transaction. What was gathered can be repeated."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.ended = True
+            opened.txn.abort()
+            self.latest = None
+
+    def _forget(self) -> None:
+        self._scatter()
+        for each in self._gathered:
+            each.forget()
+        self._gathered.clear()
 
     def grow(self) -> None:
         """Twice the map."""
@@ -141,6 +220,7 @@ class Environment:
             self._lmdb.sync(True)
 
     def close(self) -> None:
+        self._forget()
         for each in list(self._snapshots):
             each.ended = True
             each.txn.abort()

@@ -59,6 +59,22 @@ class _Pace:
             self._end = self._clock() + self._slice_s
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """`environment.Gathered`: the arguments of an `apply`."""
+
+    base: LmdbBase
+    writes: Sequence[tuple[bytes, bytes | None]]
+    marks: Marks
+    dropped: Sequence[bytes]
+
+    def forget(self) -> None:
+        self.base.reread()
+
+    def repeat(self, txn: Transaction) -> None:
+        self.base.rewrite(txn, self)
+
+
 class LmdbBase:
     """`app.streams.stores.base.Base`. A scan stays in the state it began in, whatever is applied meanwhile; only a
     growing map moves it to the newest one, where it goes on behind its last row. Pages that a scan can still reach are
@@ -163,39 +179,53 @@ class LmdbBase:
         # A map that is too small means beginning again.
         again = writes if isinstance(writes, Sequence) else list(writes)
         while True:
+            write = _Write(self, again, marks, dropped)
             try:
-                notes = yield from self._attempt(again, marks, dropped, _Pace(slice_ms / 1000, clock))
+                with self._environment.writing() as txn:
+                    notes = yield from self.write(txn, write, _Pace(slice_ms / 1000, clock))
             except lmdb.MapFullError:
                 self._environment.grow()
             else:
                 self._notes = notes
+                self._environment.gathered(write)
                 return
 
-    def _attempt(
-        self, writes: Sequence[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes], pace: _Pace
-    ) -> Generator[None, None, Notes]:
+    def write(self, txn: Transaction, what: _Write, pace: _Pace) -> Generator[None, None, Notes]:
         rows, extra = self._dbs.rows, self._notes[4]
-        with self._environment.writing() as txn:
-            for prefix in dropped:
-                for removed in self._drop(txn, prefix):
-                    extra += removed
-                    yield from pace.step()
-            put, delete = txn.put, txn.delete
-            for at in range(0, len(writes), _STRIDE):
-                for row, value in writes[at : at + _STRIDE]:
-                    if not 0 < len(row) <= LIMIT:
-                        extra += self._write_odd(txn, row, value)
-                    elif value is None:
-                        delete(row, b"", rows)
-                    else:
-                        # What `sealed` does, without its call.
-                        put(row, value + crc32(value, crc32(row)).to_bytes(4, "little"), True, True, False, rows)
+        for prefix in what.dropped:
+            for removed in self._drop(txn, prefix):
+                extra += removed
                 yield from pace.step()
-            position = -1 if marks.position is None else marks.position
-            notes = (position, marks.stream_time, marks.row_sequence, marks.log_sequence, extra)
-            txn.put(self._name, sealed(self._name, _MARKS.pack(*notes)), db=self._dbs.notes)
-            self._stamp(txn)
+        put, delete, writes, marks = txn.put, txn.delete, what.writes, what.marks
+        for at in range(0, len(writes), _STRIDE):
+            for row, value in writes[at : at + _STRIDE]:
+                if not 0 < len(row) <= LIMIT:
+                    extra += self._write_odd(txn, row, value)
+                elif value is None:
+                    delete(row, b"", rows)
+                else:
+                    # What `sealed` does, without its call.
+                    put(row, value + crc32(value, crc32(row)).to_bytes(4, "little"), True, True, False, rows)
+            yield from pace.step()
+        position = -1 if marks.position is None else marks.position
+        notes = (position, marks.stream_time, marks.row_sequence, marks.log_sequence, extra)
+        txn.put(self._name, sealed(self._name, _MARKS.pack(*notes)), db=self._dbs.notes)
+        self._stamp(txn)
         return notes
+
+    def reread(self) -> None:
+        """The marks as they are committed."""
+        self._notes = self._read_notes()
+
+    def rewrite(self, txn: Transaction, what: _Write) -> None:
+        """What was written before, in a transaction that came to nothing."""
+        writing = self.write(txn, what, _Pace(float("inf"), time.perf_counter))
+        while True:
+            try:
+                next(writing)
+            except StopIteration as end:
+                self._notes = end.value
+                return
 
     def _drop(self, txn: Transaction, prefix: bytes) -> Iterator[int]:
         """Remove the rows with this prefix; gives, every few rows, how many of them were no entries of `rows`."""

@@ -71,6 +71,15 @@ class TaskState:
             self._bases[spec.name] = found
         return found
 
+    def gather(self) -> None:
+        """From now on what is applied to its stores becomes one transaction, seen at once and durable with `settle`:
+        many rows that fall on few pages are written with them. For restoring; a scan then sees what is applied."""
+        self._environment.gather()
+
+    def settle(self) -> None:
+        """Commit what was gathered. After StateUnwritable nothing of it is there."""
+        self._environment.settle()
+
     def statistics(self) -> dict[str, BaseStatistics]:
         """Of the stores that were asked for."""
         return {name: base.statistics() for name, base in self._bases.items()}
@@ -110,6 +119,7 @@ class TaskState:
     def close(self) -> None:
         """Everything is on the disk, and the metadata can prove it."""
         try:
+            self._environment.settle()
             self._environment.sync()
         finally:
             self._environment.close()

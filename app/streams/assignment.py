@@ -3,13 +3,15 @@
 In the manner of Kafka Streams' HighAvailabilityTaskAssignor (L4, L5), in this order:
 
 1. A task goes where its state is: to its owner, else to a member whose copy is caught up.
-2. Members get equally many tasks, give or take one, weighted by nothing but their number.
+2. Members get equally many tasks, give or take one, of those with state and of all; and the tasks of one sub-topology,
+   which are equally much work, are spread.
 3. A task that balance moves to a member without its state stays where it is until that member has warmed up.
 4. Standby copies stand with members that do not run the task, spread evenly, kept where they are.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -83,37 +85,59 @@ def plan(work: Work, members: Iterable[Member]) -> Plan:
 
 
 def _balanced(work: Work, members: Sequence[Member]) -> dict[TaskId, str]:
-    """Owners with equally many tasks each, and as few moves as that allows."""
-    tasks = sorted(work.tasks)
-    least, extra = divmod(len(tasks), len(members))
+    """Owners with equally many tasks each, and as few moves as that allows. State is what is heavy: it goes first."""
     owners: dict[TaskId, str] = {}
-    load = {member.name: 0 for member in members}
-
-    def room(name: str) -> bool:
-        """At most `extra` members carry one task more than the others."""
-        if load[name] < least:
-            return True
-        return load[name] == least and sum(count > least for count in load.values()) < extra
-
-    def give(task: TaskId, name: str) -> None:
-        owners[task] = name
-        load[name] += 1
-
-    # Twice claimed is possible after a member came back: the first by name keeps it.
-    for task in tasks:
-        holder = next((member.name for member in members if task in member.running), None)
-        if holder is not None and room(holder):
-            give(task, holder)
-    for task in (task for task in tasks if task not in owners and task in work.stateful):
-        best = [name for _, name in sorted(_caught_up(work, members, task)) if room(name)]
-        if best:
-            give(task, best[0])
-    for task in (task for task in tasks if task not in owners):
-        candidates = [member for member in members if room(member.name)]
-        # The least lag first, however large: less to restore. Then the least load; then the name, to be deterministic.
-        chosen = min(candidates, key=lambda member: (member.lags.get(task, _UNKNOWN), load[member.name], member.name))
-        give(task, chosen.name)
+    for tasks in (work.tasks & work.stateful, work.tasks):
+        # By partition, so that a member that gives some away keeps some of every sub-topology.
+        ordered = sorted(tasks - owners.keys(), key=lambda task: (task.partition, task.subtopology))
+        _Shares(members, owners, len(tasks)).give(work, ordered)
     return owners
+
+
+class _Shares:
+    """Adds tasks to `owners` until there are `total`, so that nobody has two more than another."""
+
+    def __init__(self, members: Sequence[Member], owners: dict[TaskId, str], total: int) -> None:
+        self._members = members
+        self._owners = owners
+        self._least, self._extra = divmod(total, len(members))
+        self._load = {member.name: 0 for member in members}
+        self._of_part: Counter[tuple[str, int]] = Counter()
+        self._fuller = 0
+        for task, owner in owners.items():
+            self._count(task, owner)
+
+    def give(self, work: Work, tasks: Sequence[TaskId]) -> None:
+        # Twice claimed is possible after a member came back: the first by name keeps it.
+        for task in tasks:
+            holder = next((member.name for member in self._members if task in member.running), None)
+            if holder is not None and self._has_room(holder):
+                self._own(task, holder)
+        for task in (task for task in tasks if task not in self._owners and task in work.stateful):
+            best = [name for _, name in sorted(_caught_up(work, self._members, task)) if self._has_room(name)]
+            if best:
+                self._own(task, best[0])
+        for task in (task for task in tasks if task not in self._owners):
+            candidates = [member for member in self._members if self._has_room(member.name)]
+            self._own(task, min(candidates, key=lambda member: self._rank(member, task)).name)
+
+    def _rank(self, member: Member, task: TaskId) -> tuple[int, int, int, str]:
+        """The least lag first, however large: less to restore. The name last, to be deterministic."""
+        of_part = self._of_part[member.name, task.subtopology]
+        return member.lags.get(task, _UNKNOWN), self._load[member.name], of_part, member.name
+
+    def _has_room(self, name: str) -> bool:
+        """At most `extra` members carry one task more than the others."""
+        return self._load[name] < self._least or (self._load[name] == self._least and self._fuller < self._extra)
+
+    def _own(self, task: TaskId, name: str) -> None:
+        self._owners[task] = name
+        self._count(task, name)
+
+    def _count(self, task: TaskId, name: str) -> None:
+        self._load[name] += 1
+        self._of_part[name, task.subtopology] += 1
+        self._fuller += self._load[name] == self._least + 1
 
 
 _UNKNOWN = 2**63

@@ -1,13 +1,22 @@
 """Statistics as plain JSON values: what `/statistics` serves, and what the page is filled with."""
 
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from app.log.visible import visible
-from app.statistics import BrokerStatistics, ConsumerStatistics, ProducerStatistics, ServiceStatistics
+from app.statistics import (
+    BrokerStatistics,
+    ConsumerStatistics,
+    ProducerStatistics,
+    ServiceStatistics,
+    StreamsStatistics,
+    StreamsTaskStatistics,
+)
 
 Facts: TypeAlias = dict[str, Any]
 
 _LONGEST_LINE = 240  # characters of a printed record
+_LONGEST_TOPOLOGY = 100_000  # characters of a description
 
 
 def facts(service: ServiceStatistics) -> Facts:
@@ -28,6 +37,8 @@ def facts(service: ServiceStatistics) -> Facts:
         "broker": _of_broker(service.broker),
         "producers": [_of_producer(each) for each in service.producers],
         "consumers": [_of_consumer(each) for each in service.consumers],
+        # A list, as roles that may not be there are.
+        "streams": [] if service.streams is None else [_of_streams(service.streams)],
     }
 
 
@@ -75,6 +86,88 @@ def _of_consumer(consumer: ConsumerStatistics) -> Facts:
         ],
         "last": [visible(line, _LONGEST_LINE) for line in consumer.last],
     }
+
+
+def _of_streams(streams: StreamsStatistics) -> Facts:
+    commits, restore = streams.commits, streams.restore
+    lags = [task.lag for task in streams.tasks if task.lag is not None]
+    mean = commits.sum_ms / commits.count if commits.count else None
+    return {
+        "application_id": visible(streams.application_id),
+        "state": streams.state,
+        "activity": "paused" if streams.paused else streams.state.lower().replace("_", " "),
+        "instance": visible(streams.instance) if streams.instance else None,
+        "guarantee": streams.guarantee.replace("_", " "),
+        "generation": streams.generation if streams.generation >= 0 else None,
+        "epoch": streams.epoch,
+        "paused": streams.paused,
+        "processed": streams.processed,
+        "produced": streams.produced,
+        "dropped": streams.dropped,
+        "dead": streams.dead_letters,
+        "punctuations": streams.punctuations,
+        "rate": f"{streams.records_per_s:,.0f}/s",
+        "records_per_s": round(streams.records_per_s, 3),
+        "lag": sum(lags) if lags else None,
+        "commits": commits.count,
+        "failed": commits.failed,
+        "commit_last": _milliseconds(commits.last_ms),
+        "commit_mean": _milliseconds(mean),
+        "commit_max": _milliseconds(commits.max_ms if commits.count else None),
+        "rebalances": streams.rebalances,
+        "restored": restore.rows,
+        "restore_remaining": restore.remaining,
+        "restore_rate": f"{restore.rows_per_s:,.0f}/s",
+        "standby_rows": restore.standby_rows,
+        "standby_lag": restore.standby_lag,
+        "waiting_bytes": streams.waiting_bytes,
+        "peers": [visible(peer) for peer in streams.peers],
+        "last_error": [visible(streams.last_error)] if streams.last_error else [],
+        "tasks": [_of_task(task) for task in streams.tasks],
+        "stores": [
+            {
+                "name": visible(store.name),
+                "kind": store.kind,
+                "task": task.task,
+                "phase": task.phase,
+                "rows": store.rows,
+                "dirty": store.dirty,
+                "position": store.position,
+                "lag": store.lag,
+            }
+            for task in streams.tasks
+            for store in task.stores
+        ],
+        "topology": [visible(line) for line in streams.topology[:_LONGEST_TOPOLOGY].splitlines()],
+    }
+
+
+def _of_task(task: StreamsTaskStatistics) -> Facts:
+    return {
+        "task": task.task,
+        "phase": task.phase,
+        "processed": task.processed,
+        "dropped": task.dropped,
+        "buffered": task.buffered,
+        "lag": task.lag,
+        "stream_time_ms": task.stream_time_ms,
+        "stream_time": _moment(task.stream_time_ms),
+        "sources": ", ".join(visible(source) for source in task.sources),
+    }
+
+
+def _milliseconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.1f} ms"
+
+
+def _moment(milliseconds: int) -> str | None:
+    """UTC, or the number where no calendar goes."""
+    if milliseconds < 0:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")[:23]
+    except (OverflowError, ValueError, OSError):
+        return str(milliseconds)
 
 
 def duration(seconds: float) -> str:

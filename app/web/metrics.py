@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from app.statistics import ConsumerStatistics, ProducerStatistics, ServiceStatistics
+from app.web.streams_metrics import of_streams
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -27,6 +28,8 @@ class _Snapshot(Collector):
         yield from _of_service(self._statistics)
         yield from _of_producers(self._statistics.producers)
         yield from _of_consumers(self._statistics.consumers)
+        if self._statistics.streams is not None:
+            yield from of_streams(self._statistics.streams)
 
 
 def _of_service(service: ServiceStatistics) -> Iterator[Metric]:

@@ -67,6 +67,10 @@ event loop late by {_field(facts, "loop_lag")} at most · run {_field(facts, "ru
 <h2 id="consumers">Consumers</h2>
 {_list(facts, "consumers", _consumer, "cards")}
 </section>
+<section class="streams" aria-labelledby="streams">
+<h2 id="streams">Processing</h2>
+{_list(facts, "streams", _streams, "cards")}
+</section>
 </main>
 <footer>
 <nav aria-label="For machines"><a href="/readyz?verbose">/readyz</a> <a href="/livez?verbose">/livez</a> \
@@ -139,6 +143,65 @@ def _line(facts: Facts) -> str:
     return f"<li>{_field(facts, 'text', 'code')}</li>"
 
 
+def _streams(facts: Facts) -> str:
+    return f"""<article class="card">
+<h3>{_field(facts, "application_id")} {_state(facts, "activity")}</h3>
+<p class="number">{_field(facts, "processed", "output")}</p>
+<p class="caption">records taken, {_field(facts, "rate")} now, {_field(facts, "guarantee")}</p>
+{_list(facts, "last_error", _text, "letters")}
+<dl class="pairs">
+{_pair("Behind", _field(facts, "lag"))}
+{_pair("Rows written", _field(facts, "produced"))}
+{_pair("Dropped", _field(facts, "dropped"))}
+{_pair("Dead letters", _field(facts, "dead"))}
+{_pair("Commits", _field(facts, "commits"))}
+{_pair("Commit, last", _field(facts, "commit_last"))}
+{_pair("Commit, mean", _field(facts, "commit_mean"))}
+{_pair("Commit, longest", _field(facts, "commit_max"))}
+{_pair("Transactions failed", _field(facts, "failed"))}
+{_pair("Rebalances", _field(facts, "rebalances"))}
+{_pair("Still to restore", _field(facts, "restore_remaining"))}
+{_pair("Restored", _field(facts, "restored"))}
+{_pair("Restoring", _field(facts, "restore_rate"))}
+{_pair("Standbys behind", _field(facts, "standby_lag"))}
+</dl>
+{_table("Tasks here", ("Task", "Phase", "Taken", "Dropped", "Waiting", "Behind", "Event time", "Reads"))}
+{_list(facts, "tasks", _task, tag="tbody")}
+</table>
+{_table("Stores here", ("Store", "Kind", "Task", "Rows", "Uncommitted", "To restore"))}
+{_list(facts, "stores", _store, tag="tbody")}
+</table>
+<p class="caption">What they hold: <a href="/stores">/stores</a></p>
+<details>
+<summary>Topology</summary>
+{_list(facts, "topology", _line, "description", "ol")}
+</details>
+<h4>Other instances</h4>
+{_list(facts, "peers", _text, "chips", "ul")}
+</article>"""
+
+
+def _table(caption: str, heads: tuple[str, ...]) -> str:
+    cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    return f"<table>\n<caption>{caption}</caption>\n<thead><tr>{cells}</tr></thead>"
+
+
+def _task(facts: Facts) -> str:
+    cells = [
+        _field(facts, name, "td") for name in ("processed", "dropped", "buffered", "lag", "stream_time", "sources")
+    ]
+    return f"<tr>{_field(facts, 'task', 'td')}<td>{_state(facts, 'phase')}</td>{''.join(cells)}</tr>"
+
+
+def _store(facts: Facts) -> str:
+    names = ("name", "kind", "task", "rows", "dirty", "lag")
+    return f"<tr>{''.join(_field(facts, name, 'td') for name in names)}</tr>"
+
+
+def _fault(facts: Facts) -> str:
+    return f"<p>The last transaction that failed: {_field(facts, 'text')}</p>"
+
+
 def _text(facts: Facts) -> str:
     return f"<li>{_field(facts, 'text')}</li>"
 
@@ -151,6 +214,12 @@ _ROWS: dict[str, Callable[[Facts], str]] = {
     "last": _line,
     "not_ready": _text,
     "roles": _text,
+    "streams": _streams,
+    "tasks": _task,
+    "stores": _store,
+    "topology": _line,
+    "peers": _text,
+    "last_error": _fault,
 }
 
 

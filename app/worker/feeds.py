@@ -45,7 +45,8 @@ class Log:
 @dataclass(slots=True, eq=False)
 class Feed:
     """The logs of one task. done: of an active task that waits to be started; None: a standby. pace: rows that fill a
-    slice. since: by the loop's clock."""
+    slice. since, moved: when it
+    began, and when it last got anything. gathered: rows that are not committed yet, together: how many should be."""
 
     held: HeldTask
     task: Task
@@ -54,6 +55,8 @@ class Feed:
     since: float
     rows: int = 0
     pace: int = 256
+    gathered: int = 0
+    together: int = 4_096
     moved: float = field(default=0.0)
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from app.errors import BrokerUnavailable
 from app.kafka.changelogs import ChangelogReader, changelog_reader
@@ -46,8 +46,8 @@ class GlobalStatistics:
 
 
 class GlobalTables:
-    """`load`, then `run` for as long as tasks use the stores. options: those all clients share. partitions: how many a
-    topic has. Without global tables nothing is read, and no connection made."""
+    """Open as long as tasks use the stores: `load`, then `run` beside them. options: those all clients share.
+    partitions: how many a topic has. Without global tables nothing is read, and no connection made."""
 
     def __init__(
         self,
@@ -71,6 +71,14 @@ class GlobalTables:
         self._unread = 0
         self.complete = self._task is None
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._open.aclose()
+        if self._task is not None:
+            self._task.close()
+
     @property
     def stores(self) -> Mapping[str, Any]:
         """What `Task` takes as `global_stores`."""
@@ -81,26 +89,16 @@ class GlobalTables:
         RecordError."""
         if self._task is None:
             return {}
-        try:
-            self._reader = await self._open.enter_async_context(
-                changelog_reader(self._options, committed=self._exactly_once)
-            )
-            await self._load(self._task, self._reader, progress)
-        except BaseException:
-            await self._open.aclose()
-            raise
+        self._reader = await self._open.enter_async_context(
+            changelog_reader(self._options, committed=self._exactly_once)
+        )
+        await self._load(self._task, self._reader, progress)
         return self._task.stores
 
     async def run(self) -> None:
         """Keep them up to date, until cancelled. Raises ServiceError, RecordError."""
-        if self._task is None or self._reader is None:
-            return
-        try:
-            while True:
-                await self._read(self._task, self._reader)
-        finally:
-            await self._open.aclose()
-            self._task.close()
+        while self._task is not None and self._reader is not None:
+            await self._read(self._task, self._reader)
 
     def statistics(self) -> GlobalStatistics:
         reader = self._reader

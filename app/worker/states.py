@@ -152,6 +152,20 @@ class States:
         """Of a task whose state is open."""
         return self._open[task].base
 
+    # restoring
+
+    def gather(self, task: TaskId) -> None:
+        """What is applied to its stores from now on is committed together, with `settle`."""
+        opened = self._open.get(task)
+        if opened is not None and opened.disk is not None:
+            opened.disk.gather()
+
+    def settle(self, task: TaskId) -> None:
+        """Raises StateUnwritable: then nothing of it is there."""
+        opened = self._open.get(task)
+        if opened is not None and opened.disk is not None:
+            opened.disk.settle()
+
     # closing
 
     async def close(self, task: TaskId, within: float = CLOSE_WITHIN) -> None:

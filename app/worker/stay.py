@@ -36,6 +36,7 @@ from app.worker.globals import GlobalTables
 from app.worker.held import TaskPhase
 from app.worker.identity import Identity
 from app.worker.life import Life, LifeOptions, MembershipLost, Rebalance
+from app.worker.refusals import refusals
 from app.worker.restoring import Restorer
 from app.worker.states import States
 from app.worker.takeover import Means
@@ -87,14 +88,17 @@ class Stay:
     async def work(self, stop: asyncio.Event, paused: Callable[[], bool]) -> None:
         given, committed = self.given, self.given.settings.exactly_once
         options = dict(given.options)
-        async with changelog_reader(options, committed=committed) as reader:
+        async with (
+            changelog_reader(options, committed=committed) as reader,
+            GlobalTables(given.topology, options, self.partitions, exactly_once=committed) as tables,
+        ):
+            self.tables = tables
             await self._states.awaken(self.internal.topic_ids, reader.ends)
-            tables = self.tables = GlobalTables(given.topology, options, self.partitions, exactly_once=committed)
             await tables.load()
             self.tasks = Tasks(
                 Surroundings(given.topology, self._states, self.partitions, self.internal.topic_ids, tables.stores)
             )
-            self.restorer = Restorer(reader, limits=self._committed)
+            self.restorer = Restorer(reader, self._states, limits=self._committed)
             try:
                 async with asyncio.TaskGroup() as beside:
                     background = [
@@ -155,7 +159,9 @@ class Stay:
         async with self._transport(group) as transport:
             self._transport_now = transport
             self._totals.producers += 1
-            writer = self.writer = RowWriter(transport, self.partitions, eager=not settings.exactly_once)
+            writer = self.writer = RowWriter(
+                transport, self.partitions, eager=not settings.exactly_once, refused=refusals(given.topology)
+            )
             means = Means(
                 group,
                 transport,

@@ -156,6 +156,9 @@ class Worker:
         if self.restoring:
             yield f"streams: restoring {self.restoring} of {len(self.held())} tasks"
         elif self.state != "RUNNING":
+            group = None if self.stay is None else self.stay.group
+            if group is not None and group.waiting:
+                yield f"streams: {group.waiting}"
             yield f"streams: {self.state.lower().replace('_', ' ')}"
 
     def statistics(self) -> StreamsStatistics:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,24 @@ from app.broker import Extra
 from app.commands.check import fitting
 from app.errors import ExitCode
 from tests.brokers import BrokerUnderTest
+from tests.commands.applications import Application, application
 from tests.kafka.far_sides import dead_port
 
+ROOT = Path(__file__).resolve().parents[2]
 REFUSED = "TCP failed: refused, nothing listens there; look at APP_KAFKA__BOOTSTRAP_SERVERS"
+
+
+@pytest.fixture
+def app(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    with application("checked-words", kafka, tmp_path, monkeypatch) as made:
+        yield made
 
 
 def check(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "KAFKA_"))}
     return subprocess.run(
         [sys.executable, "-m", "app", "check", *arguments],
-        env=environ | {"PYTHONPATH": str(Path.cwd())} | variables,
+        env=environ | {"PYTHONPATH": str(ROOT)} | variables,
         cwd=folder,
         capture_output=True,
         text=True,
@@ -32,7 +40,13 @@ def check(*arguments: str, folder: Path, **variables: str) -> subprocess.Complet
 
 
 def test_everything_works(kafka: str, tmp_path: Path) -> None:
-    done = check(folder=tmp_path, KAFKA_BOOTSTRAP_SERVERS=kafka, KAFKA_TOPIC="checked", KAFKA_GROUP_ID="checked")
+    done = check(
+        folder=tmp_path,
+        KAFKA_BOOTSTRAP_SERVERS=kafka,
+        KAFKA_TOPIC="checked",
+        KAFKA_GROUP_ID="checked",
+        APP_ROLES="a,b,c",
+    )
 
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (ExitCode.OK, "")
@@ -45,6 +59,41 @@ def test_everything_works(kafka: str, tmp_path: Path) -> None:
         "✓ topic: checked.dlq will be created with 6 partitions",
         "✓ permissions: may write idempotently",
         "✓ permissions: may read group checked",
+        "every step passed",
+    ]
+
+
+async def test_what_the_topology_needs(app: Application) -> None:
+    def lines() -> list[str]:
+        return check(folder=app.folder, APP_ROLES="streams", **app.environ).stdout.splitlines()[5:]
+
+    internal = ", ".join([*app.internal, f"{app.name}.dlq", f"{app.name}.counts"])
+    missing = [f"✗ topic failed: topic {app.name}.{name}, read by {name}, does not exist" for name in ("words", "more")]
+    rights = [
+        f"✓ permissions: may read group {app.name}",
+        f"✓ permissions: may use transactional ids that begin with {app.name}-",
+    ]
+    assert lines() == [
+        *(f"{line}; look at APP_TOPOLOGY" for line in missing),
+        *rights,
+        "2 steps failed (exit code 78)",
+    ]
+
+    await app.make_inputs()
+    readable = [f"✓ permissions: may read {app.name}.{name}" for name in ("more", "words")]
+    assert lines() == [
+        f"✓ topic: the topology will create {internal}",
+        *readable,
+        *rights,
+        "every step passed",
+    ]
+
+    await app.make_internal()
+    assert lines() == [
+        *readable,
+        *(f"✓ permissions: may read, write to, delete {name}" for name in app.internal),
+        *(f"✓ permissions: may write to {app.name}.{name}" for name in ("dlq", "counts")),
+        *rights,
         "every step passed",
     ]
 

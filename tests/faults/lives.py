@@ -58,6 +58,7 @@ def living(directory: Path, environment: Mapping[str, str], *arguments: str, pip
     name = f"{time.time_ns()}"
     output, log = directory / f"{name}.out", directory / f"{name}.log"
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("APP_", "KAFKA_"))}
+    inherited["APP_STREAMS__STATE_DIR"] = str(directory / "state")
     with output.open("wb") as out, log.open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", *arguments],

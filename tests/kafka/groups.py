@@ -97,6 +97,7 @@ class Watched:
     @property
     def told(self) -> Assigned:
         assert self.group.assigned is not None
+        self.group.changed.clear()
         return self.group.assigned
 
     @property
@@ -123,8 +124,7 @@ class Watched:
 
     def obey(self, lags: Mapping[TaskId, int] | None = None) -> None:
         """Whatever it is told to hold is up to date."""
-        assert self.now is not None
-        duties = self.now.duties
+        duties = self.told.duties
         copies = dict.fromkeys((*duties.active, *duties.standby, *duties.warmups), 0)
         self.standing = Standing(frozenset(duties.active), {**copies, **(lags or {})})
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as ClientPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -85,7 +85,7 @@ class Log:
         finally:
             await close(consumer.stop(), within=5)
 
-    def member(self, name: str) -> AIOKafkaConsumer:
+    def member(self, name: str, listener: ConsumerRebalanceListener | None) -> AIOKafkaConsumer:
         """Of one group; not started."""
         consumer = row_consumer(
             {**self.options, "client_id": name},
@@ -96,7 +96,7 @@ class Log:
             rebalance_timeout_ms=10_000,
             partition_assignment_strategy=(RangePartitionAssignor,),
         )
-        consumer.subscribe([self.topic])
+        consumer.subscribe([self.topic], listener=listener)
         return consumer
 
     async def judged(self, isolation_level: str) -> dict[TopicPartition, tuple[list[Inbound], int]]:

@@ -9,6 +9,7 @@ import pytest
 from app.errors import ConfigError, NoPermission
 from app.kafka.admin import open_admin
 from app.kafka.clients import target
+from app.kafka.cluster import missing
 from app.kafka.internal_topics import Internal, ensure_internal_topics
 from app.kafka.offsets import commit_offsets
 from app.kafka.requests import Operation
@@ -48,8 +49,14 @@ async def configs(server: str, topic: str, *names: str) -> dict[str, str]:
 
 
 async def delete(server: str, topic: str) -> None:
+    """Returns when the broker no longer shows it."""
     async with open_admin(target(KafkaSettings(), (server,))) as admin:
         await admin.delete_topic(topic, await admin.describe([]))
+
+        async def gone() -> bool:
+            return missing((await admin.describe([topic])).topics.get(topic))
+
+        assert await becomes(gone, wanted=True)
 
 
 async def test_topics_are_made_with_java_s_names_counts_and_settings(kafka: str, app: str) -> None:

@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as ClientPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.admin import KafkaAdminClient, NewTopic
 
@@ -20,8 +21,9 @@ from app.kafka.group_metadata import GroupMetadata
 from app.kafka.stable_offsets import stable_offsets
 from app.kafka.transactions import TransactionalProducer, TransactionOptions, transactional_producer
 from app.settings.model import KafkaSettings
+from app.streams.model import Offset, TopicPartition
 
-Offsets = dict[TopicPartition, OffsetAndMetadata]
+Offsets = dict[TopicPartition, Offset]
 
 
 def options(server: str) -> dict[str, Any]:
@@ -57,10 +59,7 @@ class Scene:
 
     def offsets(self, offset: int, text: str = "") -> Offsets:
         """The same for every partition of the source."""
-        return {
-            TopicPartition(self.source, partition): OffsetAndMetadata(offset, text)
-            for partition in range(self.partitions)
-        }
+        return {TopicPartition(self.source, partition): Offset(offset, text) for partition in range(self.partitions)}
 
     @asynccontextmanager
     async def member(self, instance: str | None = None) -> AsyncIterator[tuple[GroupMetadata, AIOKafkaConsumer]]:
@@ -96,7 +95,7 @@ class Scene:
         )
         await reader.start()
         try:
-            partitions = [TopicPartition(self.sink, partition) for partition in range(self.partitions)]
+            partitions = [ClientPartition(self.sink, partition) for partition in range(self.partitions)]
             reader.assign(partitions)
             ends = await reader.end_offsets(partitions)
             values: list[bytes] = []

@@ -1,4 +1,5 @@
-"""Fills a disk of 3 MB and goes on when there is room again: `python -m tests.state.filling FOLDER`."""
+"""Fills a disk of 3 MB and goes on when there is room again: `python -m tests.state.filling FOLDER
+[gathered]`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from tests.state.places import KV, contents, opened
 _DISK = 3 << 20
 
 
-def main(slot: Path) -> None:
+def main(slot: Path, *, gathered: bool) -> None:
     rows: dict[bytes, bytes] = {}
     state = opened(slot)
     base = state.base(KV)
@@ -22,7 +23,10 @@ def main(slot: Path) -> None:
     while True:
         batch = {b"%08d" % (position * 1000 + number): b"v" * 200 for number in range(1000)}
         try:
+            if gathered:
+                state.gather()
             base.apply(list(batch.items()), Marks(position))
+            state.settle()
         except StateUnwritable as error:
             print(error)
             break
@@ -42,4 +46,4 @@ def main(slot: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), gathered="gathered" in sys.argv)

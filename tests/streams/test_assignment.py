@@ -1,5 +1,6 @@
 """The plan's promises, for any group; and the cases that have a story."""
 
+import time
 from collections import Counter
 
 import pytest
@@ -74,8 +75,9 @@ def test_repeated_it_settles_in_balance_and_then_nothing_moves(group: tuple[Work
         members = followed(made, members)
     else:
         raise AssertionError("it never settles")
-    loads = [len(duties.active) for duties in made.duties.values()]
-    assert max(loads) - min(loads) <= 1
+    for counted in (work.tasks, work.stateful):
+        loads = [len(counted.intersection(duties.active)) for duties in made.duties.values()]
+        assert max(loads) - min(loads) <= 1
 
 
 def followed(made: Plan, members: list[Member]) -> list[Member]:
@@ -124,6 +126,43 @@ def test_a_standby_takes_over_from_the_dead() -> None:
 def test_whoever_lacks_least_restores_when_nobody_is_caught_up() -> None:
     made = plan(stateful(T[0]), [member("a", t0=9_000), member("b", t0=500), member("c")])
     assert made.duties["b"].active == (T[0],)
+
+
+def test_whoever_gives_tasks_away_keeps_some_of_every_kind() -> None:
+    tasks = [TaskId(part, number) for part in range(2) for number in range(4)]
+    made = plan(Work(tasks=frozenset(tasks)), [member("a", *tasks), member("b")])
+    for name in "ab":
+        assert Counter(task.subtopology for task in made.duties[name].active) == {0: 2, 1: 2}
+
+
+def test_state_is_shared_before_the_rest() -> None:
+    heavy = [TaskId(1, number) for number in range(2)]
+    tasks = frozenset([*T, *heavy])
+    made = plan(Work(tasks=tasks, stateful=frozenset(heavy), acceptable_lag=100), [member("a"), member("b")])
+    for name in "ab":
+        assert Counter(task.subtopology for task in made.duties[name].active) == {0: 2, 1: 1}
+
+
+def test_a_standby_stays_where_its_copy_is() -> None:
+    work = stateful(*T[:2], standbys=1)
+    made = plan(work, [member("a", T[0]), member("b", T[1]), member("c"), member("d", t0=500, t1=400)])
+    assert made.duties["d"].standby == (T[0], T[1])
+
+
+def test_no_standby_shares_the_process_of_what_it_stands_by() -> None:
+    twins = [Member("a", "p", frozenset(T[:1]), {T[0]: 0}), Member("b", "p", frozenset(), {T[0]: 0})]
+    made = plan(stateful(T[0], standbys=1), twins)
+    assert not any(duties.standby for duties in made.duties.values())
+
+
+def test_a_large_group_is_planned_quickly() -> None:
+    """On the event loop, between two heartbeats."""
+    tasks = frozenset(TaskId(part, number) for part in range(4) for number in range(250))
+    work = Work(tasks=tasks, stateful=tasks, standbys=1)
+    members = [Member(f"m{number}", f"p{number}") for number in range(50)]
+    began = time.perf_counter()
+    plan(work, members)
+    assert time.perf_counter() - began < 5
 
 
 def test_nobody_is_refused() -> None:

@@ -118,7 +118,7 @@ def test_the_page_is_not_a_book() -> None:
     assert PAGE.count("\n") <= 400
 
 
-@pytest.mark.parametrize("page", ["streams.md", "features.md", "differences.md"])
+@pytest.mark.parametrize("page", ["streams.md", "state.md", "features.md", "differences.md"])
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs" / page).read_text("utf-8")):
         assert (ROOT / "docs" / target).exists(), target

@@ -5,13 +5,56 @@ from typing import Any
 
 from app.statistics import (
     BrokerStatistics,
+    CommitStatistics,
     ConsumerStatistics,
     PartitionStatistics,
     ProducerStatistics,
+    RestoreStatistics,
     ServiceStatistics,
+    StreamsStatistics,
+    StreamsStoreStatistics,
+    StreamsTaskStatistics,
 )
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'\u202egnp\x1b[31m\r\n"
+
+STREAMS = StreamsStatistics(
+    application_id="kafka-demo-streams",
+    state="REBALANCING",
+    instance="0b7c",
+    generation=4,
+    epoch=9,
+    tasks=(
+        StreamsTaskStatistics(
+            "0_0",
+            "running",
+            processed=6_543,
+            dropped=2,
+            buffered=17,
+            lag=5,
+            stream_time_ms=1_700_000_000_123,
+            sources=("numtest1-0",),
+            stores=(StreamsStoreStatistics("totals", "timestamped-key-value", 31_415, dirty=3, position=99, lag=0),),
+        ),
+        StreamsTaskStatistics(
+            "0_1", "restoring", stores=(StreamsStoreStatistics("totals", "timestamped-key-value", 10, lag=4_321),)
+        ),
+    ),
+    processed=7_777,
+    produced=8_888,
+    dropped=2,
+    records_per_s=1_234.5,
+    punctuations=6,
+    dead_letters=1,
+    commits=CommitStatistics(10, 1, 12.5, 80.0, 200.0, ((5.0, 2), (100.0, 10))),
+    restore=RestoreStatistics(1_000, 4_321, 250_000.0, 12, 3),
+    rebalances=3,
+    producers=2,
+    waiting_bytes=512,
+    peers=("http://10.0.0.2:8080",),
+    last_error="the broker went away",
+    topology="Topologies:\n   Sub-topology: 0",
+)
 
 WELL = ServiceStatistics(
     version="1.2.3",
@@ -41,6 +84,7 @@ WELL = ServiceStatistics(
             last=('{"A": 2464}', '{"A": 2466}'),
         ),
     ),
+    streams=STREAMS,
 )
 
 
@@ -64,5 +108,18 @@ def hostile() -> ServiceStatistics:
                 partitions=(PartitionStatistics(HOSTILE, 0, 1, 1),),
                 last=(HOSTILE, "x" * 100_000),
             ),
+        ),
+        streams=replace(
+            STREAMS,
+            application_id=HOSTILE,
+            instance=HOSTILE,
+            tasks=(
+                StreamsTaskStatistics(
+                    "0_0", "running", sources=(HOSTILE,), stores=(StreamsStoreStatistics(HOSTILE, "window", 1),)
+                ),
+            ),
+            peers=(HOSTILE,),
+            last_error=HOSTILE,
+            topology=HOSTILE,
         ),
     )

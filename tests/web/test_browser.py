@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.settings.model import HttpSettings
-from app.statistics import PartitionStatistics, ServiceStatistics
+from app.statistics import PartitionStatistics, ServiceStatistics, StreamsStoreStatistics
 from app.web import bind, serve, url
-from tests.web.samples import HOSTILE, WELL, unwell
+from tests.web.samples import HOSTILE, STREAMS, WELL, unwell
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -32,6 +32,17 @@ LATER = replace(
             dead_letters={},
             last=(HOSTILE,),
         ),
+    ),
+    streams=replace(
+        STREAMS,
+        state="RUNNING",
+        paused=True,
+        tasks=(
+            *(replace(STREAMS.tasks[0], task=f"7_{number}", processed=8_000 + number) for number in range(3)),
+            replace(STREAMS.tasks[1], stores=(StreamsStoreStatistics(HOSTILE, "window", 1),)),
+        ),
+        last_error=None,
+        topology="Topologies:\n   Sub-topology: 7",
     ),
 )
 
@@ -60,6 +71,11 @@ async def test_the_script_fills_the_page_from_the_statistics(tmp_path: Path) -> 
     assert "not-json" not in shown
     assert "&lt;img src=x onerror=alert(1)&gt;" in shown
     assert "<img" not in shown
+    assert all(f">7_{n}</td>" in shown and f">8,00{n}</td>" in shown for n in range(3))
+    assert 'data-state="paused"' in shown
+    assert 'data-s="phase" data-state="restoring"' in shown
+    assert "   Sub-topology: 7" in shown
+    assert "the broker went away" not in shown
     assert "CONSOLE" not in console, console
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.statistics import ServiceStatistics
@@ -48,6 +49,56 @@ def test_the_consumers() -> None:
     assert value(WELL, "app_partitions_assigned", **C) == 2
 
 
+def test_the_stream_engine() -> None:
+    for name, expected in {
+        "records_processed_total": 7_777,
+        "records_produced_total": 8_888,
+        "records_dropped_total": 2,
+        "dead_letters_total": 1,
+        "punctuations_total": 6,
+        "process_rate": 1_234.5,
+        "transactions_failed_total": 1,
+        "commit_latency_seconds_count": 10,
+        "commit_latency_seconds_sum": 0.2,
+        "commit_latency_max_seconds": 0.08,
+        "rebalances_total": 3,
+        "producers_opened_total": 2,
+        "generation": 4,
+        "paused": 0,
+        "waiting_bytes": 512,
+        "restored_records_total": 1_000,
+        "restore_remaining_records": 4_321,
+        "restore_rate": 250_000,
+        "standby_records_total": 12,
+        "standby_lag_records": 3,
+    }.items():
+        assert value(WELL, f"app_streams_{name}") == pytest.approx(expected), name
+    assert value(WELL, "app_streams_state", state="REBALANCING") == 1
+    assert value(WELL, "app_streams_state", state="RUNNING") == 0
+    assert value(WELL, "app_streams_commit_latency_seconds_bucket", le="0.005") == 2
+    assert value(WELL, "app_streams_commit_latency_seconds_bucket", le="+Inf") == 10
+
+
+def test_its_tasks_and_stores() -> None:
+    for phase, count in (("running", 1), ("restoring", 1), ("suspended", 0), ("standby", 0)):
+        assert value(WELL, "app_streams_tasks", phase=phase) == count
+    assert value(WELL, "app_streams_task_processed_total", task="0_0") == 6_543
+    assert value(WELL, "app_streams_task_dropped_total", task="0_0") == 2
+    assert value(WELL, "app_streams_task_buffered_records", task="0_0") == 17
+    assert value(WELL, "app_streams_task_lag_records", task="0_0") == 5
+    assert value(WELL, "app_streams_task_stream_time_seconds", task="0_0") == 1_700_000_000.123
+    found = samples(WELL)
+    for unknown in ("lag_records", "stream_time_seconds"):
+        assert (f"app_streams_task_{unknown}", frozenset({"task": "0_1"}.items())) not in found
+    of_store = {"task": "0_1", "store": "totals", "kind": "timestamped-key-value"}
+    assert value(WELL, "app_streams_store_rows", **of_store) == 10
+    assert value(WELL, "app_streams_store_lag_records", **of_store) == 4_321
+
+
+def test_without_a_stream_engine_there_are_no_samples_of_it() -> None:
+    assert not any(name.startswith("app_streams") for name, _ in samples(replace(WELL, streams=None)))
+
+
 def test_a_partition_of_unknown_position_has_no_sample() -> None:
     found = samples(WELL)
     assert found["app_consumer_lag", frozenset({**C, "partition": "0"}.items())] == 5
@@ -61,7 +112,7 @@ def test_names_and_types_follow_the_conventions() -> None:
     for family in families:
         assert family.name.startswith("app_")
         assert family.documentation
-        assert family.type in ("counter", "gauge")
+        assert family.type in ("counter", "gauge", "histogram")
         for sample in family.samples:
             assert sample.name.endswith("_total") == (family.type == "counter")
 

@@ -1,6 +1,7 @@
 """The page as it is without a script."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -8,7 +9,7 @@ import pytest
 
 from app.web.facts import duration, facts
 from app.web.page import page, shown
-from tests.web.samples import WELL, hostile, unwell
+from tests.web.samples import STREAMS, WELL, hostile, unwell
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -49,6 +50,24 @@ def test_it_shows_what_runs_where_and_the_last_numbers() -> None:
     assert "ready" in text
 
 
+def test_it_shows_the_processing() -> None:
+    outline = Outline(page(facts(WELL)))
+    for expected in (
+        "kafka-demo-streams", "rebalancing", "7,777", "1,234/s", "12.5 ms", "20.0 ms", "80.0 ms", "4,321", "250,000/s",
+        "numtest1-0", "2023-11-14 22:13:20.123", "totals", "31,415", "Sub-topology: 0", "http://10.0.0.2:8080",
+        "the broker went away",
+    ):  # fmt: skip
+        assert expected in outline.text
+    states = [attributes.get("data-state") for _, attributes in outline.elements]
+    assert {"running", "restoring"} <= set(states)
+    assert "paused" in Outline(page(facts(replace(WELL, streams=replace(STREAMS, paused=True))))).text
+
+
+def test_without_a_stream_engine_there_is_none_to_show() -> None:
+    html = page(facts(replace(WELL, streams=None)))
+    assert '<div class="cards" data-list="streams"></div>' in html
+
+
 def test_it_says_why_the_service_is_not_ready() -> None:
     text = Outline(page(facts(unwell()))).text
     assert "not ready" in text
@@ -84,6 +103,8 @@ def test_every_fact_and_row_that_the_script_fills_is_there() -> None:
     told = facts(WELL)
     rows = {"producers": told["producers"][0], "consumers": told["consumers"][0]}
     rows |= {name: rows["consumers"][name][0] for name in ("partitions", "dead_letters")}
+    rows |= {"streams": told["streams"][0]}
+    rows |= {name: told["streams"][0][name][0] for name in ("tasks", "stores")}
     html = page(told)
     for name, row in rows.items():
         template = html.partition(f'<template id="row-{name}">')[2].partition("</template>")[0]

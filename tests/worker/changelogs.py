@@ -3,18 +3,17 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from app.kafka.changelogs import ChangelogReader, changelog_reader
 from app.kafka.clients import client_options
 from app.settings.model import KafkaSettings
-from app.state import take_slot
 from app.streams.config import StreamsConfig
 from app.streams.model import TaskId, TopicPartition
 from app.streams.serdes import raw
@@ -24,6 +23,7 @@ from app.streams.topology.processor import Processor
 from app.streams.topology.subtopologies import subtopologies
 from app.streams.topology.topology import Topology
 from app.worker.held import HeldTask, TaskPhase
+from app.worker.restoring import Restorer
 from app.worker.states import States
 
 TIME = 1_700_000_000_000
@@ -90,3 +90,43 @@ async def _send(
     metadata = [await each for each in sent]
     await producer.flush()
     return -1 if not metadata else metadata[-1].offset
+
+
+def held(made: Topology, states: States, task: TaskId) -> HeldTask:
+    """As the worker makes it of an open state."""
+    part = next(each for each in subtopologies(made) if each.number == task.subtopology)
+    living = Task(made, part, task, partitions=lambda _: None, bases=states.bases(task))
+    changelogs = {store: TopicPartition(made.changelog(store), task.partition) for store in part.stores(made)}
+    return HeldTask(task, living, (), changelogs, TaskPhase.RESTORING)
+
+
+async def opened(made: Topology, states: States, task: TaskId, topic_id: str = "") -> HeldTask:
+    part = next(each for each in subtopologies(made) if each.number == task.subtopology)
+    await states.open(task, part, dict.fromkeys(part.stores(made), topic_id))
+    return held(made, states, task)
+
+
+def rows_of(kept: HeldTask, store: str = "counts") -> dict[bytes, bytes]:
+    """Of a key-value store."""
+    return dict(kept.task.stores[store].all())
+
+
+async def until(condition: Callable[[], bool], what: str, within: float = 20) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def restoring(server: str, states: States, **rest: Any) -> AsyncIterator[tuple[Restorer, ChangelogReader]]:
+    """A restorer that runs as long as the block."""
+    async with changelog_reader(options(server), committed=True) as reader:
+        restorer = Restorer(reader, states, **rest)
+        running = asyncio.ensure_future(restorer.run())
+        try:
+            yield restorer, reader
+            assert not running.done(), running.exception()
+        finally:
+            running.cancel()
+            await asyncio.wait({running})

@@ -284,9 +284,8 @@ def _after_time(time: int, size: int) -> bytes:
 
 
 def _next(suffix: bytes) -> bytes:
-    """The one behind it, as long as it; a cursor may say anything."""
-    following = (int.from_bytes(suffix, "big") + 1).to_bytes(len(suffix) + 1, "big")
-    return suffix if following[0] else following[1:]
+    """The one behind it, as long as it. Behind the last comes the first: only a forged cursor asks for that."""
+    return (int.from_bytes(suffix, "big") + 1).to_bytes(len(suffix) + 1, "big")[1:]
 
 
 def _refuse_bounds(question: Question) -> None:

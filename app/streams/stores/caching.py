@@ -19,7 +19,7 @@ from app.streams.stores.session import SUFFIX as SESSION_SUFFIX
 from app.streams.stores.specs import KeyValueSpec, SessionSpec, WindowSpec
 from app.streams.stores.stage import Stage
 from app.streams.stores.store import Home
-from app.streams.stores.window import PREFIX, START_SEQUENCE, WindowStore, by_start, start_of
+from app.streams.stores.window import PREFIX, START_SEQUENCE, WindowStore, WindowView, by_start, start_of
 from app.streams.stores.window import SUFFIX as WINDOW_SUFFIX
 
 K = TypeVar("K")
@@ -233,6 +233,9 @@ class CachingWindowStore(Fronted, WindowStore[K, V]):
             home.ctx, rows, held, Onward(self._write_through, self._key_of, lambda _row, entry: entry[1])
         )
         self._rows = rows
+
+    def get_row(self, key: bytes, start: int) -> V | None:
+        return WindowView.get_row(self, key, start)
 
     def put_row(self, key: bytes, value: Any, start: int, timestamp: int | None = None) -> None:
         if timestamp is None or value is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from app.streams.model import Row
 from app.streams.serdes.buffered import Buffered, Origin, read_buffered, write_buffered
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Entry
+from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import GraceSpec
 from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
@@ -101,15 +102,17 @@ class GraceBuffer(Staged):
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(Marks(None, self.stream_time, self._sequence))
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
-        for row, (buffered,) in sealed.entries.items():
-            data = None if buffered is None else write_buffered(buffered, 0)
-            if log:
-                rows.append(change(row, data, None))
-            writes.append((row, data))
+        for some in pieces(sealed.entries, every):
+            for row, (buffered,) in some:
+                data = None if buffered is None else write_buffered(buffered, 0)
+                if log:
+                    rows.append(change(row, data, None))
+                writes.append((row, data))
+            yield
         return rows
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:

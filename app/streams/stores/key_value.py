@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.streams.model import Headers, Row
 from app.streams.model import row as change
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Overlay, Readable
+from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import KeyValueSpec, LoggedHeaders, LruSpec
 from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
@@ -42,6 +43,11 @@ class KeyValueView(Generic[K, Stored]):
         self._serialize_key = serialize_key
         self._deserialize_key = deserialize_key
         self._timestamped = timestamped
+
+    @property
+    def key_bytes(self) -> Callable[[K], bytes]:
+        """The serializer of keys: a caller with several operations on one key needs it only once."""
+        return self._serialize_key
 
     def get(self, key: K) -> Stored | None:
         return self.get_row(self._serialize_key(key))
@@ -171,18 +177,20 @@ class _KeyValueRows(Staged, KeyValueView[K, Stored]):
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(Marks())
         serialize, timestamped, pack = self._serialize, self._timestamped, _TIMESTAMP.pack
         # Once for all rows: there may be as many as records.
         topic, partition, log = self._changelog.topic or "", self._changelog.partition, self._changelog.log
         headers, self._headers = self._headers, {}
         rows: list[Row] = []
-        for row, (value, timestamp) in sealed.entries.items():
-            data = None if value is None else serialize(value)
-            if log:
-                rows.append(change((topic, partition, row, data, timestamp, headers.get(row, ()))))
-            writes.append((row, pack(timestamp) + data if timestamped and data is not None else data))
+        for some in pieces(sealed.entries, every):
+            for row, (value, timestamp) in some:
+                data = None if value is None else serialize(value)
+                if log:
+                    rows.append(change((topic, partition, row, data, timestamp, headers.get(row, ()))))
+                writes.append((row, pack(timestamp) + data if timestamped and data is not None else data))
+            yield
         return rows
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:

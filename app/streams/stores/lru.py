@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 from app.streams.model import Row
 from app.streams.stores.key_value import KeyValueStore
+from app.streams.stores.slices import ALL
 from app.streams.stores.specs import LruSpec
 from app.streams.stores.store import Home, Restored
 
@@ -50,9 +51,9 @@ class LruStore(KeyValueStore[K, V]):
         for row, value in rows:
             self._log_again(row, value)
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         overtaken, self._overtaken = self._overtaken, {}
-        rows = super().seal()
+        rows = yield from super().sealing(every)
         if not overtaken or not self._changelog.log:
             return rows
         change, serialize = self._changelog.row, self._serialize

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from app.streams.model import Row
@@ -11,6 +11,7 @@ from app.streams.serdes.join_side import read_key, read_value, write_key, write_
 from app.streams.serdes.listing import read_list, write_variable
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Entry
+from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import OuterJoinSpec
 from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
@@ -90,15 +91,17 @@ class OuterJoinStore(Staged):
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(Marks())
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
-        for row, (values, timestamp) in sealed.entries.items():
-            data = self._encode(row, values)
-            if log:
-                rows.append(change(row, data, timestamp))
-            writes.append((row, data))
+        for some in pieces(sealed.entries, every):
+            for row, (values, timestamp) in some:
+                data = self._encode(row, values)
+                if log:
+                    rows.append(change(row, data, timestamp))
+                writes.append((row, data))
+            yield
         return rows
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:

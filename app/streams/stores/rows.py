@@ -65,11 +65,16 @@ class Rows(Generic[E]):
     def apply(self, writes: Iterable[tuple[bytes, E | None]]) -> None:
         """Many rows at once, wherever they stand; None removes."""
         entries = self.entries
+        if self.indexed:
+            for row, entry in writes:
+                if entry is None:
+                    self.remove(row)
+                else:
+                    self.replace(row, entry)
+            return
         for row, entry in writes:
             if entry is None:
-                self.remove(row)
-            elif self.indexed:
-                self.replace(row, entry)
+                entries.pop(row, None)
             else:
                 entries[row] = entry
 

@@ -23,7 +23,7 @@ NO_SEGMENT: Final = b"\xff" * 8
 class Segments:
     """The segments some row was put into, from the oldest that is alive. retention in ms."""
 
-    __slots__ = ("_dropped", "_ids", "_newest", "_newest_prefix", "_oldest", "_retention", "interval")
+    __slots__ = ("_dropped", "_ids", "_oldest", "_retention", "interval", "newest", "newest_prefix")
 
     def __init__(self, retention: int, prefixes: list[bytes], stream_time: int) -> None:
         self._retention = retention
@@ -32,7 +32,7 @@ class Segments:
         self._dropped: list[int] = []
         self._oldest = self._oldest_at(stream_time)
         # Nearly all rows are put into the newest segment and read from it.
-        self._newest, self._newest_prefix = -1, b""
+        self.newest, self.newest_prefix = -1, b""
         self._note_newest()
 
     def of(self, time: int, stream_time: int) -> bytes | None:
@@ -44,8 +44,8 @@ class Segments:
         segment = time // self.interval
         if segment < oldest:
             return None
-        if segment == self._newest:
-            return self._newest_prefix
+        if segment == self.newest:
+            return self.newest_prefix
         ids = self._ids
         at = bisect_left(ids, segment)
         if at == len(ids) or ids[at] != segment:
@@ -60,8 +60,8 @@ class Segments:
     def between(self, earliest: int, latest: int) -> list[bytes]:
         """Prefixes of the segments with times between the two, oldest first."""
         first, last = max(earliest, 0) // self.interval, latest // self.interval
-        if first == last == self._newest:
-            return [self._newest_prefix]
+        if first == last == self.newest:
+            return [self.newest_prefix]
         ids = self._ids
         return [_PREFIX.pack(segment) for segment in ids[bisect_left(ids, first) : bisect_right(ids, last)]]
 
@@ -89,8 +89,8 @@ class Segments:
         self._note_newest()
 
     def _note_newest(self) -> None:
-        self._newest = self._ids[-1] if self._ids else -1
-        self._newest_prefix = _PREFIX.pack(max(self._newest, 0))
+        self.newest = self._ids[-1] if self._ids else -1
+        self.newest_prefix = _PREFIX.pack(max(self.newest, 0))
 
 
 def time_index(segment: bytes) -> bytes:

@@ -7,7 +7,7 @@ end (`spec.time_ordered`: for emission on close) are shown until their segment i
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from app.streams.model import Row, Windowed
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
 from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
+from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import LoggedHeaders, SessionSpec
 from app.streams.stores.stage import Stage, Staged, Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
@@ -288,26 +289,28 @@ class SessionStore(Staged, SessionView[K, V]):
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         segments = self._clock.segments
         sealed, writes = self._stage.seal(self._marks(), segments.take_dropped())
         serialize, is_live = self._serialize, segments.is_live
         log, change = self._changelog.log, self._changelog.row
         rows: list[Row] = []
         refused = False
-        for row, (value, timestamp, headers) in sealed.entries.items():
-            live = is_live(row)
-            if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
-                # An index row: there or not, nothing in it.
+        for some in pieces(sealed.entries, every):
+            for row, (value, timestamp, headers) in some:
+                live = is_live(row)
+                if row[0] >= 0x80 and row[:PREFIX] != NO_SEGMENT:
+                    # An index row: there or not, nothing in it.
+                    if live:
+                        writes.append((row, None if value is None else b""))
+                    continue
+                data = None if value is None else serialize(value)
+                if log:
+                    rows.append(change(row[PREFIX:], data, timestamp, headers))
+                refused = refused or row[0] >= 0x80
                 if live:
-                    writes.append((row, None if value is None else b""))
-                continue
-            data = None if value is None else serialize(value)
-            if log:
-                rows.append(change(row[PREFIX:], data, timestamp, headers))
-            refused = refused or row[0] >= 0x80
-            if live:
-                writes.append((row, data))
+                    writes.append((row, data))
+            yield
         # A row that was taken, and refused when it came again, is in there twice.
         return last_of_each_key(rows) if refused else rows
 

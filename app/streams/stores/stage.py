@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeAlias
 
 from app.streams.errors import TaskMisused
+from app.streams.model import Row
 from app.streams.stores.base import Base, Marks
 from app.streams.stores.overlay import Entry, Overlay
 from app.streams.stores.rows import Rows
-from app.streams.stores.slices import WHOLE, finish, shed
+from app.streams.stores.slices import ALL, WHOLE, finish, result, shed
 from app.streams.stores.store import Home, StoreStatistics
 
 Writes: TypeAlias = list[tuple[bytes, bytes | None]]
@@ -74,6 +75,12 @@ class Staged:
     __slots__ = ()
 
     _stage: Stage
+
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
+        raise TypeError(f"{type(self).__name__} does not say what a commit of it is")
+
+    def seal(self) -> list[Row]:
+        return result(self.sealing())
 
     @property
     def dirty(self) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from app.streams.context import Context
 from app.streams.model import Headers, Row, row
 from app.streams.stores.base import Base
-from app.streams.stores.slices import WHOLE
+from app.streams.stores.slices import ALL, WHOLE
 from app.streams.stores.specs import StoreSpec
 
 if TYPE_CHECKING:
@@ -64,9 +64,13 @@ class Store(Protocol):
         """Before a seal: hand on what a record cache or a suppress buffer holds back."""
         ...
 
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
+        """Serialize all changes since the last seal, a yield behind so many rows; gives those of the changelog (none if
+        each was sent at once). Reads go on seeing the changes, and when it has ended writing may go on."""
+        ...
+
     def seal(self) -> list[Row]:
-        """The changelog rows of all changes since the last seal (none if each was sent at once). Reads go on seeing
-        the changes, and writing may go on."""
+        """`sealing`, all of it."""
         ...
 
     def applying(self, position: int | None = None, slice_ms: float = WHOLE) -> Iterator[None]:

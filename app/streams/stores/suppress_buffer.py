@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from sortedcontainers import SortedList
@@ -18,8 +18,9 @@ from app.streams.serdes.buffered import (
     write_buffered,
 )
 from app.streams.stores.base import Marks
-from app.streams.stores.slices import WHOLE, finish, shed
+from app.streams.stores.slices import ALL, WHOLE, finish, pieces, result, shed
 from app.streams.stores.specs import SuppressSpec
+from app.streams.stores.stage import Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
 
 LARGEST_LONG: Final = 2**63 - 1
@@ -73,7 +74,7 @@ class SuppressBuffer:
         self._dirty: set[bytes] = set()
         # Those of them that a flush has logged already.
         self._sent: set[bytes] = set()
-        self._sealed: list[tuple[bytes, bytes | None]] | None = None
+        self._sealed: Writes | None = None
         # Bytes in the buffer, as Java counts them.
         self.size = 0
         for row, data in home.base.scan(None, None):
@@ -138,15 +139,27 @@ class SuppressBuffer:
                 self._changelog.send(*self._logged(row))
             self._sent |= self._dirty
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         if self._sealed is not None:
             raise TaskMisused("a commit of this store is under way")
+        # Java follows a hash set; any order serves, so the one of the keys.
         dirty = sorted(self._dirty)
         self._dirty.clear()
         self._sent.clear()
-        self._sealed = [(row, self._written(row)) for row in dirty]
-        # Java follows a hash set; any order serves, so the one of the keys.
-        return [self._changelog.row(*self._logged(row)) for row in dirty] if self._changelog.log else []
+        sealed: Writes = []
+        self._sealed = sealed
+        rows: list[Row] = []
+        log = self._changelog.log
+        for some in pieces(dict.fromkeys(dirty), every):
+            for row, _ in some:
+                sealed.append((row, self._written(row)))
+                if log:
+                    rows.append(self._changelog.row(*self._logged(row)))
+            yield
+        return rows
+
+    def seal(self) -> list[Row]:
+        return result(self.sealing())
 
     @property
     def dirty(self) -> int:

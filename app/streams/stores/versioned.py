@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import islice
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from app.streams.model import Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry, Readable
+from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import VersionedSpec
 from app.streams.stores.stage import Stage, Staged
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics
@@ -25,6 +27,8 @@ SUFFIX: Final = 8
 _TIMESTAMP = struct.Struct(">q")
 _EARLIEST: Final = b"\x00" * SUFFIX
 _ABOVE_ALL: Final = b"\xff" * SUFFIX
+# Rows at each commit: about 1 ms.
+_LOOKED_THROUGH: Final = 1_000
 
 
 class _Tombstone:
@@ -120,7 +124,18 @@ def _record(found: tuple[bytes, Entry] | None) -> VersionedRecord[Any] | None:
 class VersionedStore(Staged, VersionedView[K, V]):
     """Every put is logged, refused ones too, with the version's timestamp and in the order they came."""
 
-    __slots__ = ("_changelog", "_ctx", "_interval", "_log", "_overlay", "_serialize", "_stage", "_superseded", "spec")
+    __slots__ = (
+        "_changelog",
+        "_ctx",
+        "_interval",
+        "_log",
+        "_overlay",
+        "_serialize",
+        "_stage",
+        "_superseded",
+        "_unseen",
+        "spec",
+    )
 
     kind = "versioned"
     caches = False
@@ -136,6 +151,8 @@ class VersionedStore(Staged, VersionedView[K, V]):
         self._interval = spec.segment_interval or default_segment_interval(spec.history)
         # Keys that will have a version to forget, by the segment of time in which it stops being valid.
         self._superseded: dict[int, dict[bytes, None]] = {}
+        # Of a base that was there before us they are not known: it is gone through, some rows at each commit.
+        self._unseen: bytes | None = b"" if len(home.base) else None
         history = History(spec.history, home.base.marks().stream_time)
         super().__init__(self._overlay, history, spec.key.serializer(home.subject))
 
@@ -179,15 +196,19 @@ class VersionedStore(Staged, VersionedView[K, V]):
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def seal(self) -> list[Row]:
+    def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(self._marks())
-        serialize = self._serialize
-        for row, (value,) in sealed.entries.items():
-            if value is None:
-                writes.append((row, None))
-            else:
-                writes.append((row, value.data if isinstance(value, _Tombstone) else _VALUE + serialize(value)))
         log, self._log = self._log, []
+        if self._unseen is not None:
+            self._look_through(self._unseen)
+        serialize = self._serialize
+        for some in pieces(sealed.entries, every):
+            for row, (value,) in some:
+                if value is None:
+                    writes.append((row, None))
+                else:
+                    writes.append((row, value.data if isinstance(value, _Tombstone) else _VALUE + serialize(value)))
+            yield
         return log
 
     def restore(self, rows: Iterable[Restored], position: int | None = None) -> None:
@@ -237,6 +258,16 @@ class VersionedStore(Staged, VersionedView[K, V]):
 
     def _supersede(self, key: bytes, valid_to: int) -> None:
         self._superseded.setdefault(valid_to // self._interval, {})[key] = None
+
+    def _look_through(self, lo: bytes) -> None:
+        """Find keys with something to forget among the next rows of the base."""
+        last = lo
+        for row, data in islice(self._stage.base.scan(lo, None), _LOOKED_THROUGH):
+            if (last != row and last[:-SUFFIX] == row[:-SUFFIX]) or data[:1] != _VALUE:
+                self._supersede(row[:-SUFFIX], _valid_from(row))
+            last = row
+        # From the last row again: the next one may follow it.
+        self._unseen = None if last == lo else last
 
     def _forget(self) -> None:
         """Drop what ceased to be valid before the history starts, a segment at a time (I7)."""

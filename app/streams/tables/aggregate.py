@@ -70,7 +70,7 @@ def _folding(
     if isinstance(store.spec, VersionedSpec):
         keep = stamped_keeper(store, ctx, forward, send_old=send_old)
         return _folding_versions(ctx, StoreView(spec.store).open(runtime), keep, initial, fold)
-    get, put, caches = store.get, store.put, store.caches
+    get_row, put_row, key_bytes, caches = store.get_row, store.put_row, store.key_bytes, store.caches
     if caches:
         store.on_flush(forward, send_old)
 
@@ -79,7 +79,8 @@ def _folding(
             ctx.dropped()
             return
         timestamp = ctx.timestamp
-        found = get(key)
+        row = key_bytes(key)
+        found = get_row(row)
         if found is None:
             old = initial()
         else:
@@ -87,7 +88,7 @@ def _folding(
             if latest > timestamp:
                 timestamp = latest
         new = fold(key, value, old)
-        put(key, new, timestamp)
+        put_row(row, new, timestamp)
         if caches:
             return
         kept = ctx.timestamp

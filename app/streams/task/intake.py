@@ -80,11 +80,10 @@ class Intake:
             self._take_head(queue)
             return 1
         ctx.topic, ctx.partition = queue.topic, queue.partition
-        taken = 0
         stop = min(limit, len(rows))
-        while taken < stop:
-            offset, timestamp, raw_key, raw_value, headers = inbound = rows.popleft()
-            taken += 1
+        take = rows.popleft
+        for _ in range(stop):
+            offset, timestamp, raw_key, raw_value, headers = inbound = take()
             try:
                 key = None if raw_key is None else decode_key(raw_key)
                 value = None if raw_value is None else decode_value(raw_value)
@@ -109,7 +108,7 @@ class Intake:
             if ctx.stream_time >= clock.due:
                 self._schedules.fire(clock, ctx.stream_time)
                 ctx.topic, ctx.partition = queue.topic, queue.partition
-        return taken
+        return stop
 
 
 _head_time = attrgetter("head.timestamp")

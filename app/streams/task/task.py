@@ -17,7 +17,7 @@ from app.streams.context import Context
 from app.streams.errors import ProcessingError, ProductionError, RecordError, TaskMisused
 from app.streams.model import Commit, Forward, Inbound, Offset, Row, TaskId, TopicPartition
 from app.streams.serdes import offset_metadata
-from app.streams.stores.slices import WHOLE, finish
+from app.streams.stores.slices import ALL, WHOLE, finish
 from app.streams.stores.store import Restored
 from app.streams.task.compile import compile_steps
 from app.streams.task.failures import Failures, node_of
@@ -68,6 +68,7 @@ class Task:
         self._steps: dict[str, Forward] = {}
         self._names: dict[int, str] = {}
         self._started = False
+        self._sealing: Iterator[None] | None = None
         self._sealed: Commit | None = None
         self._applying: Generator[None, None, None] | None = None
         self._commits = 0
@@ -84,6 +85,12 @@ class Task:
                 self.queues[where] = queue
                 self._intake.queues.append(queue)
                 queue.step = self._steps.get(queue.node, queue.step)
+
+    def release(self, topic: str) -> None:
+        """A topic that its pattern finds no more: what waits of it is dropped, and nobody waits for it."""
+        queue = self.queues.pop(TopicPartition(topic, self.id.partition))
+        if queue not in self.queues.values():
+            self._intake.queues.remove(queue)
 
     def share(self, topic: str, other: str) -> None:
         """Let two topics of a pattern wait in one queue, as they do in Java's test driver."""
@@ -177,6 +184,8 @@ class Task:
         """Take up to `limit` records and give what they, and punctuators that are due, want sent, in order."""
         if not self._started:
             raise TaskMisused(f"task {self.id} was not started")
+        if self._sealing is not None:
+            raise TaskMisused(f"task {self.id} is being sealed: `commit` ends that")
         ctx = self.ctx
         ctx.now = now
         try:
@@ -207,16 +216,31 @@ class Task:
         return self._intake.moved
 
     def commit(self) -> Commit:
-        """Seal what happened since the last commit; `applied` must follow before the next one."""
+        """Seal what happened since the last commit, or the rest of it after `sealing`; `applied` must follow before the
+        next one."""
+        slices = self._sealing or self.sealing(ALL)
+        finish(slices)
+        self._sealing = None
+        if self._sealed is None:
+            raise TaskMisused(f"task {self.id} could not be sealed, and cannot go on")
+        return self._sealed
+
+    def sealing(self, every: int = 2_000) -> Iterator[None]:
+        """What `commit` will do, in slices of so many rows; nothing may be processed before it has ended, for values
+        are what they are when they are serialized."""
         if self._sealed is not None:
             raise TaskMisused(f"task {self.id}: commit {self._sealed.number} is still under way")
+        self._sealing = self._seal(every)
+        return self._sealing
+
+    def _seal(self, every: int) -> Iterator[None]:
         # In the order of the first node that uses each: flushing forwards downstream, into stores that come later.
         for store in self.stores.values():
             store.flush()
         changelog: list[Row] = []
         for name, store in self.stores.items():
             try:
-                changelog += store.seal()
+                changelog += yield from store.sealing(every)
             except Exception as cause:
                 cause.add_note(f"while the changes of store {name} of task {self.id} were serialized for a commit")
                 raise
@@ -224,7 +248,6 @@ class Task:
         self._commits += 1
         self._intake.moved = self.commit_requested = False
         self._sealed = Commit(self.id, self._commits, tuple(self._drain()), tuple(changelog), offsets)
-        return self._sealed
 
     def _offsets(self) -> dict[TopicPartition, Offset]:
         metadata = self._metadata

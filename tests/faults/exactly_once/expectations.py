@@ -154,6 +154,6 @@ def _by_key(rows: Sequence[Input]) -> dict[bytes, list[Input]]:
 
 
 def _kept_for_join(rows: Sequence[Input]) -> dict[bytes, Written]:
-    """Without the number behind key and time, which begins anew with each owner: no two inputs of a key have one time."""
+    """Without the number behind key and time, which begins anew with each owner: no key has two inputs of one time."""
     keys = [row.key + _long(row.timestamp) for row in rows]
     return {key: Written(key, row.value, row.timestamp) for key, row in zip(keys, rows, strict=True)}

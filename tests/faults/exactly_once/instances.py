@@ -9,24 +9,27 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tests.faults.exactly_once import topology as of
+from tests.faults.exactly_once.injections import STOPPED
 
 ROOT: Final = Path(__file__).parents[3]
 SESSION_S: Final = 6.0
 """The shortest that a broker allows by default."""
 TERM_WITHIN_S: Final = 20.0
 PYTHON_STARTS_WITHIN_S: Final = 0.5
+SOUND: Final = "-"
+"""No deliberate fault."""
 SIGNS_OF_A_BUG: Final = ("Traceback (most recent call last)", "internal error")
 
 
 @dataclass(frozen=True)
 class Application:
-    """How instances are run. launcher: module and arguments after `python -m`; own_state: a state directory for each
-    instance, else they share one and take slots; static: they keep their membership over restarts."""
+    """How instances are run. fault, injections: what `broken` is given in every life; own_state: a state directory for
+    each instance, else they share one and take slots; static: they keep their membership over restarts."""
 
     server: str
     names: of.Names
@@ -36,8 +39,15 @@ class Application:
     standbys: int = 0
     own_state: bool = True
     static: bool = True
-    launcher: tuple[str, ...] = ("app",)
+    fault: str = SOUND
+    injections: tuple[str, ...] = ()
     more: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, injection: str | None) -> list[str]:
+        injections = [*self.injections, *([injection] if injection else [])]
+        if self.fault == SOUND and not injections:
+            return [sys.executable, "-m", "app"]
+        return [sys.executable, "-m", "tests.faults.exactly_once.broken", self.fault, *injections]
 
     def environment(self, number: int) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "KAFKA_"))}
@@ -68,6 +78,7 @@ class Instance:
         self.faults: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
         self._began = 0.0
+        self._log_began = 0
         self._frozen = False
 
     @property
@@ -80,13 +91,13 @@ class Instance:
             raise RuntimeError(f"instance {self.number} does not run")
         return self._process.pid
 
-    async def start(self) -> None:
+    async def start(self, injection: str | None = None) -> None:
+        """Nothing where it runs. injection: for this life."""
         if self._process is None:
             with self.log.open("ab") as log:
+                self._log_began = log.tell()
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    *self.application.launcher,
+                    *self.application.command(injection),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -123,6 +134,15 @@ class Instance:
         status = await asyncio.wait_for(self._process.wait(), within)
         self._process = None
         return status
+
+    async def until_frozen(self, within: float) -> None:
+        """By itself, in a life that was started for that. Raises TimeoutError."""
+        begin = self._log_began
+        async with asyncio.timeout(within):
+            while STOPPED.encode() not in self.log.read_bytes()[begin:]:
+                self.check()
+                await asyncio.sleep(0.05)
+        self._frozen = True
 
     def freeze(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -189,12 +209,6 @@ class Instances:
         """All of them, one after another, so that each end is an orderly one of its own."""
         for instance in self.all:
             await instance.term()
-
-    async def restart_with(self, launcher: tuple[str, ...]) -> None:
-        """The next lives run another module."""
-        self.application = replace(self.application, launcher=launcher)
-        for instance in self.all:
-            instance.application = self.application
 
     def faults(self) -> list[str]:
         return [fault for instance in self.all for fault in (*instance.faults, *instance.read_log())]

@@ -53,7 +53,8 @@ class Reader:
 
     async def members(self, group: str) -> int:
         answers = await self._admin.describe_consumer_groups([group])
-        return sum(len(members) for answer in answers for *_, members, _ in answer.groups)
+        parts = [part for answer in answers for row in answer.groups for part in row]
+        return sum(len(part) for part in parts if isinstance(part, list))
 
     async def read(self, topics: Mapping[str, int], begin: Ends | None = None) -> Logs:
         """From the first records that are left, or from `begin`, to the present end."""

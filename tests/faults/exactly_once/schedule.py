@@ -19,18 +19,23 @@ class Kind(enum.Enum):
     BROKER = "kill -9 of the broker"
     REBALANCE = "rebalance"
     """An instance beyond the usual ones joins, or leaves if it is there."""
+    CRASH = "crash at a step"
+    """Of a transaction, in the next life of the instance; then it is started again."""
+    FREEZE = "stop at a step"
+    """The same, and it wakes beyond its session."""
 
 
 @dataclass(frozen=True)
 class Fault:
     """after: seconds since the one before was over. lasts: seconds until it is undone. patient: comes only when
-    something has been committed since the one before; else into whatever that left behind."""
+    something has been committed since the one before; else into whatever that left behind. injection: of the step."""
 
     kind: Kind
     instance: int
     after: float
     lasts: float
     patient: bool
+    injection: str | None = None
 
 
 def plan(seed: int, counts: Mapping[Kind, int], session_s: float) -> tuple[Fault, ...]:

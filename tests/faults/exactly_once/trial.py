@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from tests.faults.exactly_once import topology as of
 from tests.faults.exactly_once.findings import summary
 from tests.faults.exactly_once.inputs import Numbering
-from tests.faults.exactly_once.instances import Application, Instances, running
+from tests.faults.exactly_once.instances import SOUND, Application, Instances, running
 from tests.faults.exactly_once.oracle import Verdict, judge, topics_to_read
 from tests.faults.exactly_once.reader import Reader, reading
 from tests.faults.exactly_once.schedule import INSTANCES, Fault, Kind
@@ -24,6 +24,8 @@ from tests.faults.exactly_once.writer import Writer
 
 PROGRESS_WITHIN_S: Final = 90.0
 DRAINED_WITHIN_S: Final = 120.0
+REACHED_WITHIN_S: Final = 60.0
+"""By an instance that is to stop at a step; it may have to wait for the end of a session before it has work."""
 ASK_EVERY_S: Final = 0.1
 EMIT_EVERY_S: Final = 1.2
 """A little more than the wall-clock interval at which final results are handed on."""
@@ -38,7 +40,8 @@ class BreakableBroker(Protocol):
 
 @dataclass(frozen=True)
 class Terms:
-    """rate: records a second of each input. faults: of the plan."""
+    """rate: records a second of each input. faults: of the plan. fault, injections: of every life of every instance.
+    lasts: seconds of work after the plan."""
 
     seed: int
     faults: Sequence[Fault] = ()
@@ -49,7 +52,9 @@ class Terms:
     standbys: int = 0
     own_state: bool = True
     static: bool = True
-    launcher: tuple[str, ...] = ("app",)
+    fault: str = SOUND
+    injections: tuple[str, ...] = ()
+    lasts: float = 0.0
     more: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +111,7 @@ class Trial:
                 self.instances.check()
             for number in range(self.instances.size):
                 await self.instances[number].start()
+            await asyncio.sleep(self.terms.lasts)
             await self.progress()
         finally:
             writing_ends.set()
@@ -145,6 +151,19 @@ class Trial:
         between = {self.names.repartition: of.GROUP_PARTITIONS}
         return not (await self._reader.read(between, committed)).count(between)
 
+    async def lags(self) -> list[str]:
+        """Partitions of the inputs, and of what lies between, that are not worked on to their end."""
+        try:
+            committed = await self._reader.committed(self.names.application)
+            ends = await self._reader.ends(self._inputs | {self.names.repartition: of.GROUP_PARTITIONS})
+        except KafkaError as error:
+            return [f"lags are not known: {error!r}"]
+        lines = [
+            f"{topic}-{number}: committed {committed.get((topic, number))} of {end}"
+            for (topic, number), end in sorted(ends.items())
+        ]
+        return [line for line, (at, end) in zip(lines, sorted(ends.items()), strict=True) if committed.get(at) != end]
+
     async def _nothing_is_open(self) -> None:
         topics = topics_to_read(self.names)
         settled, written = await self._reader.ends(topics), await self._reader.ends(topics, open_too=True)
@@ -153,7 +172,8 @@ class Trial:
             for (topic, number), end in written.items()
             if settled[topic, number] < end
         ]
-        if members := await self._reader.members(self.names.application):
+        # A static member keeps its place until its session ends.
+        if not self.terms.static and (members := await self._reader.members(self.names.application)):
             self.problems.append(f"{members} members are still in the group after all have ended")
 
     async def _play(self, fault: Fault, broker: BreakableBroker | None) -> None:
@@ -167,12 +187,30 @@ class Trial:
                 instance.freeze()
                 await asyncio.sleep(fault.lasts)
                 instance.thaw()
+            case Kind.CRASH:
+                await instance.kill()
+                await instance.start(fault.injection)
+                await self._reached(fault, instance.wait(REACHED_WITHIN_S))
+                await asyncio.sleep(fault.lasts)
+                await instance.start()
+            case Kind.FREEZE:
+                await instance.kill()
+                await instance.start(fault.injection)
+                await self._reached(fault, instance.until_frozen(REACHED_WITHIN_S))
+                await asyncio.sleep(fault.lasts)
+                instance.thaw()
             case Kind.REBALANCE:
                 await (instance.term() if instance.runs else instance.start())
             case Kind.BROKER:
                 if broker is None:
                     raise ValueError("no broker of the trial's own that may be killed")
                 await asyncio.to_thread(broker.restart)
+
+    async def _reached(self, fault: Fault, reaching: Awaitable[object]) -> None:
+        try:
+            await reaching
+        except TimeoutError as error:
+            raise Stuck(f"{fault.injection} is not reached by instance {fault.instance}") from error
 
     async def _until(self, holds: Callable[[], Awaitable[bool]], within: float, otherwise: str) -> None:
         deadline = time.monotonic() + within
@@ -202,7 +240,8 @@ async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBrok
         standbys=terms.standbys,
         own_state=terms.own_state,
         static=terms.static,
-        launcher=terms.launcher,
+        fault=terms.fault,
+        injections=terms.injections,
         more=terms.more,
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,8 +255,8 @@ async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBrok
                 verdict = await trial.conclude()
             except Stuck as error:
                 tails = [f"{instance.log.name} ends: {instance.tail()}" for instance in instances.all]
+                trial.problems += [str(error), *await trial.lags(), *tails]
                 verdict = Verdict((), 0, 0)
-                trial.problems += [str(error), *tails]
             problems = (*trial.problems, *instances.faults())
     return Outcome(terms, verdict, problems, time.monotonic() - began)
 

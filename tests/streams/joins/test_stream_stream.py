@@ -86,12 +86,22 @@ def test_rows_that_waited_before_a_restart_leave_after_it() -> None:
     assert play.send("left", "B", 30, key="other") == ["A-@10"]
 
 
-def test_without_reach_they_wait_for_a_row_that_is_newly_buffered() -> None:
-    play = Play(windowed("left_join", JoinWindows(0, 0)))
+def test_without_reach_they_wait_for_a_row_that_is_newly_buffered_where_times_are_forgotten() -> None:
+    play = Play(windowed("left_join", JoinWindows(0, 0), StreamsConfig(remember_times=False)))
     play.send("left", "A", 10)
     play.driver.restart()
     assert play.send("left", "B", 30, key="other") == []
     assert play.send("left", "C", 31, key="other") == ["A-@10", "B-@30"]
+
+
+def test_a_restart_changes_nothing_where_times_are_remembered() -> None:
+    play = Play(windowed("left_join", JoinWindows(0, 0)))
+    play.send("left", "A", 10)
+    play.driver.restart()
+    assert play.send("left", "B", 30, key="other") == ["A-@10"]
+    play.driver.restart()
+    # It is late, so nothing waits for a partner of it.
+    assert play.send("left", "C", 20, key="other") == ["C-@20"]
 
 
 @pytest.mark.parametrize(

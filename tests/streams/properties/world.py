@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from app.streams.model import Commit, Inbound, Offset, Row, TaskId, TopicPartition
 from app.streams.stores import Base, memory_base
 from app.streams.stores.base import Marks
+from app.streams.stores.slices import finish
 from app.streams.stores.specs import StoreSpec, VersionedSpec, WindowSpec
 from app.streams.stores.store import Restored
 from app.streams.stores.versioned import SUFFIX as VERSION
@@ -139,6 +140,7 @@ class Life:
             case Process():
                 self._epoch += self.task.process(0, action.limit)
             case Step.SEAL if self._sealed is None:
+                finish(self.task.sealing(every=2))
                 self._sealed, self._sealed_rows = self.task.commit(), self._epoch
                 self._epoch = []
             case Slices():

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.streams.serdes import int64, raw
+from app.streams.stores import versioned
 from app.streams.stores.specs import VersionedSpec
-from app.streams.stores.versioned import NOT_PUT, VALID_TO_UNDEFINED, VersionedRecord, default_segment_interval
+from app.streams.stores.versioned import NOT_PUT, SUFFIX, VALID_TO_UNDEFINED, VersionedRecord, default_segment_interval
 from tests.streams.stores.living import Living
 
 HISTORY = 50
@@ -190,3 +191,24 @@ def test_what_no_question_can_reach_is_forgotten() -> None:
 )
 def test_segments_by_history(history: int, interval: int) -> None:
     assert default_segment_interval(history) == interval
+
+
+@pytest.mark.parametrize("looked_through", [2, 3, 1_000])
+def test_versions_of_an_earlier_life_are_forgotten_in_time(
+    looked_through: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versioned, "_LOOKED_THROUGH", looked_through)
+    living = Living(SPEC)
+    for key in (b"a", b"b", b"gone"):
+        living.store.put(key, 1, 1)
+        living.store.put(key, None if key == b"gone" else 2, 5)
+    living.commit()
+    assert living.store.statistics().committed == 6
+    living.crash()
+    for at in range(10):
+        # Nothing is said of the others any more.
+        living.store.put(b"other", at, 200 + at * 20)
+        living.commit()
+    assert {row[:-SUFFIX] for row, _ in living.base.scan(None, None)} == {b"a", b"b", b"other"}
+    assert living.store.get(b"a") == VersionedRecord(2, 5)
+    assert len([row for row, _ in living.base.scan(b"a", b"c")]) == 2

@@ -1,0 +1,271 @@
+"""`python -m app dlq`: what it lists and shows, and that a replay sends each letter once."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from app.__main__ import main
+from app.commands import dlq
+from app.errors import ExitCode, UsageError
+from app.kafka.dead_letters import PREFIX, compose
+from app.kafka.replaying import Sent, mark, parse_sent
+from app.numbers import Rejected, Unreadable
+from tests.commands.applications import Application, application
+from tests.kafka.granting import create_topic
+
+_numbers = itertools.count()
+Headers = list[tuple[str, bytes | None]]
+
+
+@pytest.fixture
+def app(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    with application(f"dlq-{next(_numbers)}", kafka, tmp_path, monkeypatch) as made:
+        yield made
+
+
+async def run(app: Application, action: str = "list", **arguments: object) -> ExitCode:
+    """In a thread, since it starts a loop of its own."""
+    return await asyncio.to_thread(lambda: dlq.run(app.loaded(), action=action, **arguments))  # type: ignore[arg-type]
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Without the first line, which names the cluster, and with single spaces."""
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("Kafka at ")
+    return [" ".join(line.split()) for line in rest]
+
+
+def said(topic: str | None, partition: int, offset: int, exception: str = "builtins.ValueError") -> Headers:
+    """The headers of a stream topology's letter."""
+    values = {
+        "exception": exception,
+        "message": f"number {offset}",
+        "stacktrace": "Traceback\n  here",
+        "topic": topic,
+        "partition": str(partition),
+        "offset": str(offset),
+    }
+    return [(PREFIX + name, None if text is None else text.encode()) for name, text in values.items()]
+
+
+async def put(app: Application, *letters: tuple[int, bytes | None, bytes | None, Headers], topic: str = "") -> None:
+    """partition, key, value, headers; each in a transaction of its own, as a topology may send them."""
+    producer = AIOKafkaProducer(bootstrap_servers=app.server, transactional_id=f"{app.name}-test")
+    await producer.start()
+    try:
+        for number, (partition, key, value, headers) in enumerate(letters):
+            async with producer.transaction():
+                batch = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=1_000 * (number + 1), headers=headers)
+                await (await producer.send_batch(batch, topic or f"{app.name}.dlq", partition=partition))
+    finally:
+        await producer.stop()
+
+
+async def records(app: Application, topic: str) -> list[tuple[int, int, bytes | None, bytes | None, Headers]]:
+    """Partition, timestamp, key, value, headers of all that is committed."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=app.server, isolation_level="read_committed", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+        consumer.assign(places)
+        found = []
+        ends = await consumer.end_offsets(places)
+        async with asyncio.timeout(20):
+            while [place for place in places if await consumer.position(place) < ends[place]]:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    found += [(r.partition, r.timestamp, r.key, r.value, list(r.headers)) for r in batch]
+        return sorted(found, key=lambda row: (row[0], row[1]))
+    finally:
+        await consumer.stop()
+
+
+async def made(app: Application) -> str:
+    """Inputs and the topic of the topology's dead letters, with three letters in it: one of them of another reason."""
+    await app.make_inputs()
+    await create_topic(app.server, f"{app.name}.dlq", 2)
+    words = f"{app.name}.words"
+    await put(
+        app,
+        (0, b"k1", b"one", [("h", b"own"), ("h", None), *said(words, 1, 11)]),
+        (1, None, None, said(words, 0, 12, "app.numbers.Unreadable")),
+        (0, b"\xff\x00", b"three", said(words, 7, 13)),
+    )
+    return words
+
+
+async def test_nothing_is_there(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(app) is ExitCode.OK
+    assert printed(capsys) == [f"topic {app.name}.words.dlq: not there", f"topic {app.name}.dlq: not there"]
+
+
+async def test_letters_are_counted_and_the_newest_named(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    await run(app, topic=f"{app.name}.dlq")
+    assert printed(capsys) == [
+        f"topic {app.name}.dlq: 3 dead letters",
+        "from reason letters",
+        f"{words} ValueError 2",
+        f"{words} Unreadable 1",
+        "newest:",
+        f"{app.name}.dlq/0:2 1970-01-01T00:00:03.000Z {words}/7:13 ValueError: number 13",
+        f"{app.name}.dlq/1:0 1970-01-01T00:00:02.000Z {words}/0:12 Unreadable: number 12",
+        f"{app.name}.dlq/0:0 1970-01-01T00:00:01.000Z {words}/1:11 ValueError: number 11",
+    ]
+    await run(app, topic=f"{app.name}.dlq", reason="Unreadable")
+    assert printed(capsys)[0] == f"topic {app.name}.dlq: 1 dead letter"
+
+
+async def test_one_is_shown_whole(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    await run(app, "show", record=f"{app.name}.dlq/0:0")
+    assert printed(capsys) == [
+        f"dead letter {app.name}.dlq/0:0",
+        f"from {words}/1:11",
+        "time 1970-01-01T00:00:01.000Z",
+        "reason ValueError",
+        "exception builtins.ValueError",
+        "message number 11",
+        "header h: own",
+        "header h: null",
+        "key k1",
+        "value one",
+        "| Traceback",
+        "| here",
+    ]
+    await run(app, "show", record="0:2", topic=f"{app.name}.dlq")
+    assert printed(capsys)[6:8] == ["key hex ff 00", "value three"]
+
+
+async def test_a_record_that_is_none_is_refused(app: Application) -> None:
+    await made(app)
+    for record in ("0:99", "0:1", "9:0"):  # 0:1 is the end of a transaction
+        with pytest.raises(UsageError, match=rf"^{app.name}.dlq/{record}: there is no such dead letter$"):
+            await run(app, "show", record=f"{app.name}.dlq/{record}")
+
+
+async def test_a_plan_sends_nothing(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    await run(app, "replay", topic=f"{app.name}.dlq")
+    assert printed(capsys) == [
+        f"topic {app.name}.dlq: 3 dead letters",
+        f"3 to be sent to {words}, where everything that reads it gets them once more",
+        "nothing was sent: --execute sends them",
+    ]
+    assert await records(app, words) == []
+
+
+async def test_a_replay_gives_back_what_came_and_each_once(
+    app: Application, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = await made(app)
+    await run(app, "replay", execute=True)
+    assert printed(capsys)[-1] == f"replayed 3 dead letters of {app.name}.dlq"
+    back = await records(app, words)
+    assert (1, 1_000, b"k1", b"one", [("h", b"own"), ("h", None)]) in back
+    assert (0, 2_000, None, None, []) in back
+    # Partition 7 is no more: by its key, as any record.
+    assert [row[1:] for row in back if row[2] == b"\xff\x00"] == [(3_000, b"\xff\x00", b"three", [])]
+    assert len(back) == 3
+
+    await run(app, "replay", execute=True)
+    assert printed(capsys)[1:] == [
+        f"topic {app.name}.dlq: 3 dead letters",
+        "3 left: replayed before",
+        "there is nothing to replay",
+    ]
+    assert await records(app, words) == back
+
+    await put(app, (0, b"k4", b"four", said(words, 0, 14)))
+    await run(app, "replay", execute=True)
+    assert printed(capsys)[-1] == f"replayed 1 dead letter of {app.name}.dlq"
+    assert len(await records(app, words)) == 4
+    await run(app, topic=f"{app.name}.dlq")
+    assert printed(capsys)[0] == f"topic {app.name}.dlq: 4 dead letters, 4 of them replayed"
+
+
+async def test_single_ones_are_remembered_too(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    await run(app, "replay", record=f"{app.name}.dlq/0:2", execute=True)
+    await run(app, "replay", record=f"{app.name}.dlq/0:2", execute=True)
+    assert [row[3] for row in await records(app, words)] == [b"three"]
+    await run(app, "replay", reason="Unreadable", execute=True)
+    await run(app, "replay", execute=True)
+    capsys.readouterr()
+    assert sorted(str(row[3]) for row in await records(app, words)) == ["None", "b'one'", "b'three'"]
+
+
+async def test_letters_of_c_go_back_too(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    await create_topic(app.server, f"{words}.dlq", 1)
+    record = ConsumerRecord(words, 1, 5, 7, 0, b"A", b"{", None, 1, 1, (("h", b"1"),))
+    written = compose(Rejected(record, Unreadable("not_json", "not JSON: x")))
+    await put(app, (0, written.key, written.value, written.headers), topic=f"{words}.dlq")
+    await run(app, topic=f"{words}.dlq")
+    assert printed(capsys)[2] == f"{words} not_json 1"
+    await run(app, "replay", topic=f"{words}.dlq", execute=True)
+    assert await records(app, words) == [(1, 1_000, b"A", b"{", [("h", b"1")])]
+
+
+async def test_what_cannot_go_back_is_left_and_said(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    await put(
+        app,
+        (0, None, b"x", said(None, -1, -1)),
+        (0, None, b"x", said(f"{app.name}.gone", 0, 1)),
+        (0, None, b"x", [*said(words, 0, 1), (f"{PREFIX}value.length", b"99999"), (f"{PREFIX}value.sha256", b"00")]),
+    )
+    await run(app, "replay", topic=f"{app.name}.dlq")
+    assert printed(capsys) == [
+        f"topic {app.name}.dlq: 6 dead letters",
+        f"1 left: come from {app.name}.gone, which is not there",
+        "1 left: come from no record",
+        "1 left: were too large to be kept whole",
+        f"3 to be sent to {words}, where everything that reads it gets them once more",
+        "nothing was sent: --execute sends them",
+    ]
+    await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    assert len(await records(app, words)) == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["lst"], "'lst': no action of dlq; there are list, show, replay"),
+        (["show"], "show: needs a record, as PARTITION:OFFSET; python -m app dlq lists the newest"),
+        (["show", "12"], "'12': is no record; it is written [TOPIC/]PARTITION:OFFSET"),
+        (["show", "a/0:1", "--topic=b"], "'a/0:1': is not of --topic b"),
+        (["list", "0:1"], "list: takes no record; show does"),
+        (["--execute"], "--execute: belongs to replay"),
+    ],
+)
+def test_misuse_is_one_line_and_64(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dlq", *argv], {}) == 64
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("letters", "below", "text"),
+    [
+        ([(0, True), (2, True)], 9, ""),
+        ([(0, True), (2, False), (4, True), (6, True)], 2, "4-6"),
+        ([(0, False), (1, True), (2, False), (3, True)], 0, "1-1,3-3"),
+        ([], 9, ""),
+    ],
+)
+def test_what_is_sent_is_an_offset_and_ranges_above_it(letters: list[tuple[int, bool]], below: int, text: str) -> None:
+    made = mark(letters, 9)
+    assert (made.below, made.text) == (below, text)
+    assert parse_sent(below, text) == made
+    assert all((offset in made) is sent for offset, sent in letters)
+
+
+def test_metadata_of_others_says_nothing() -> None:
+    assert parse_sent(3, "AgAAAYvP5WgA,7-8") == Sent(3, ((7, 8),))
