@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 
-if __name__ == "__main__" and not {"check", "config", "health", "topics", "topology"} & set(sys.argv[1:2]):
+if __name__ == "__main__" and not {"check", "config", "dlq", "health", "reset", "topics", "topology"} & set(
+    sys.argv[1:2]
+):
     # The service handles its signals once it runs. To be stopped while its modules load is an ordinary end, too. An
     # exception would not do: raised inside some import it may be swallowed there, and the signal would be lost.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlsplit
 
 from app import __version__
 from app.broker import Broker, embedded
@@ -245,7 +246,7 @@ async def _run(service: Service, *, fresh: bool) -> None:
         serve(
             socket,
             service.statistics,
-            (http.host, *http.allowed_hosts),
+            (http.host, *http.allowed_hosts, *([urlsplit(http.advertised).hostname or ""] if http.advertised else [])),
             streams=lambda: service.queries,
             token=token,
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.statistics import RestoreStatistics, StreamsStatistics, StreamsStoreStatistics, StreamsTaskStatistics
-from app.streams.topology.description import describe
 from app.worker.held import HeldTask
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def report(worker: Worker) -> StreamsStatistics:
         tasks=tasks,
         processed=totals.processed,
         produced=totals.produced,
-        dropped=sum(task.dropped for task in tasks),
+        dropped=totals.dropped + sum(task.dropped for task in tasks),
         records_per_s=totals.rate.of(totals.processed),
         commits=totals.commits.statistics(),
         restore=RestoreStatistics() if stay is None or stay.restorer is None else stay.restorer.statistics(),
@@ -38,7 +37,7 @@ def report(worker: Worker) -> StreamsStatistics:
         waiting_bytes=0 if stay is None or stay.writer is None else stay.writer.waiting_bytes,
         peers=tuple(sorted(peer.address for peer in worker.peers().values() if peer.address)),
         last_error=totals.last_error,
-        topology=describe(worker.topology),
+        topology=worker.description,
     )
 
 

@@ -16,12 +16,11 @@ from app.kafka.failures import describe
 from app.kafka.internal_topics import Internal
 from app.kafka.link import Link
 from app.kafka.membership import Membership, MembershipOptions, Standing, membership
-from app.kafka.opening import BATCH_BYTES
 from app.kafka.outcomes import TransactionFailed
 from app.kafka.purging import Purger
 from app.kafka.stable_offsets import stable_offsets
 from app.kafka.transactions import TransactionOptions, transactional_producer
-from app.kafka.transport import Transport
+from app.kafka.transport import BATCH_BYTES, Transport
 from app.kafka.writing import RowWriter
 from app.settings.model import StreamsSettings
 from app.streams.assignment import ACCEPTABLE_LAG
@@ -96,7 +95,8 @@ class Stay:
             await self._states.awaken(self.internal.topic_ids, reader.ends)
             await tables.load()
             self.tasks = Tasks(
-                Surroundings(given.topology, self._states, self.partitions, self.internal.topic_ids, tables.stores)
+                Surroundings(given.topology, self._states, self.partitions, self.internal.topic_ids, tables.stores),
+                self._totals,
             )
             self.restorer = Restorer(reader, self._states, limits=self._committed)
             try:

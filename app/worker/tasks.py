@@ -13,6 +13,7 @@ from app.streams.topology.subtopologies import Subtopology, subtopologies
 from app.streams.topology.topology import Topology
 from app.worker.held import HeldTask, TaskPhase
 from app.worker.states import States
+from app.worker.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Surroundings:
 class Tasks:
     """At most one HeldTask a task id. The Task objects come and go; the rows below them stay until `close`."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, totals: Totals) -> None:
+        self._totals = totals
         self._around = around
         self._parts: dict[int, Subtopology] = {part.number: part for part in subtopologies(around.topology)}
         self._opening: dict[TaskId, asyncio.Future[None]] = {}
@@ -66,8 +68,7 @@ class Tasks:
 
     def rebuild(self, held: HeldTask, phase: TaskPhase = TaskPhase.RESTORING) -> None:
         """What was not committed is forgotten: another Task over the same rows."""
-        self._unread(held)
-        held.task.abandon()
+        self._let_go(held)
         held.task = self._made(held.id)
         held.phase = phase
 
@@ -84,8 +85,7 @@ class Tasks:
 
     def drop(self, held: HeldTask) -> None:
         del self.held[held.id]
-        self._unread(held)
-        held.task.abandon()
+        self._let_go(held)
 
     async def close_all(self) -> None:
         await asyncio.gather(*(self.close(held) for held in list(self.held.values())))
@@ -124,7 +124,9 @@ class Tasks:
         part = self._parts[task.subtopology]
         return {store: TopicPartition(self._changelog(store), task.partition) for store in self._logged(part)}
 
-    def _unread(self, held: HeldTask) -> None:
+    def _let_go(self, held: HeldTask) -> None:
+        self._totals.dropped += held.task.ctx.dropped_records
+        held.task.abandon()
         for source in held.sources:
             if self.readers.get(source) is held:
                 del self.readers[source]

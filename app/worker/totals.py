@@ -57,6 +57,8 @@ class Totals:
     processed: int = 0
     produced: int = 0
     """Rows handed to the writers: outputs and changelog."""
+    dropped: int = 0
+    """Of tasks that are no longer here."""
     rebalances: int = 0
     producers: int = 0
     last_error: str | None = None

@@ -18,6 +18,7 @@ from app.settings.folders import state_home
 from app.statistics import StreamsState, StreamsStatistics
 from app.streams.errors import StreamsError
 from app.streams.model import TaskId
+from app.streams.topology.description import describe as describe_topology
 from app.worker.failures import StreamsFailed
 from app.worker.held import HeldTask, TaskPhase
 from app.worker.identity import Identity, identified
@@ -41,6 +42,7 @@ class Worker:
     def __init__(self, given: Employment) -> None:
         self.given = given
         self.topology = given.topology
+        self.description = describe_topology(given.topology)
         self.paused = False
         self.totals = Totals()
         self.identity: Identity | None = None

@@ -122,6 +122,20 @@ async def test_letters_are_counted_and_the_newest_named(app: Application, capsys
     assert printed(capsys)[0] == f"topic {app.name}.dlq: 1 dead letter"
 
 
+async def test_letters_of_an_aborted_transaction_are_none(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    words = await made(app)
+    producer = AIOKafkaProducer(bootstrap_servers=app.server, transactional_id=f"{app.name}-test")
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(f"{app.name}.dlq", b"x", b"x", 0, 1, said(words, 0, 1))
+        await producer.abort_transaction()
+    finally:
+        await producer.stop()
+    await run(app, topic=f"{app.name}.dlq")
+    assert printed(capsys)[0] == f"topic {app.name}.dlq: 3 dead letters"
+
+
 async def test_one_is_shown_whole(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
     words = await made(app)
     await run(app, "show", record=f"{app.name}.dlq/0:0")

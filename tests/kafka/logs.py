@@ -33,8 +33,9 @@ class Log:
     topic: str = field(default_factory=lambda: f"log-{uuid.uuid4().hex[:8]}")
 
     def create(self, **configs: str) -> None:
+        kept = {"retention.ms": "-1", **configs}  # timestamps here are years old
         with closing(KafkaAdminClient(bootstrap_servers=self.server)) as admin:
-            admin.create_topics([NewTopic(self.topic, self.partitions, 1, topic_configs=configs)])
+            admin.create_topics([NewTopic(self.topic, self.partitions, 1, topic_configs=kept)])
 
     @property
     def all(self) -> list[TopicPartition]:

@@ -215,8 +215,8 @@ async def test_only_what_is_wanted_is_taken_and_no_more_than_asked_for(
         assert position(consumer, other) == 0
         monkeypatch.setattr(fetching, "ROWS_AT_ONCE", 7)
         seek(consumer, one, 0)
-        for partition in (other, one):  # both are buffered then
-            (part,) = await fetch(consumer, [partition], timeout_ms=10_000)
+        for where in (other, one):  # both are buffered then
+            (part,) = await fetch(consumer, [where], timeout_ms=10_000)
             assert len(part.rows) == 10  # the batch that exceeds it is given whole
         turns = [part.partition for _ in range(8) for part in await fetch(consumer, log.all, timeout_ms=10_000)]
         assert turns == [other, one] * 4

@@ -58,10 +58,11 @@ async def test_it_works_by_itself_every_so_often(kafka: str) -> None:
 
 
 async def test_a_kafka_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    purger = Purger(target(KafkaSettings(), (f"127.0.0.1:{dead_port()}",)), {"t"})
-    purger.note(committed("t", p0=1))
-    await purger.purge()
-    await purger.purge()
+    with dead_port() as dead:
+        purger = Purger(target(KafkaSettings(), (dead,)), {"t"})
+        purger.note(committed("t", p0=1))
+        await purger.purge()
+        await purger.purge()
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert warnings[0].getMessage().startswith("repartition topics grow until records can be deleted")
