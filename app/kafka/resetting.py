@@ -187,7 +187,7 @@ async def _doomed(admin: Admin, cluster: Cluster, state: TopicState) -> Doomed |
 
 async def execute(admin: Admin, way: Way) -> tuple[str, ...]:
     """What was done, in words. Raises TryAgain while the group has members, and then has done nothing."""
-    refuse_members(way.group)
+    refuse_members(await admin.group(way.group.name))
     done = []
     # The broker refuses this while there are members: so it comes first, and one that has just joined is safe.
     await commit_offsets(admin, way.group.name, {TopicPartition(m.topic, m.partition): m.target for m in way.moves})

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.kafka.failures import CLIENT_FAILED, describe
-from app.kafka.fetching import Fetched, FetchFailed, OffsetOutOfRange, fetch
+from app.kafka.fetching import Fetched, FetchFailed, OffsetOutOfRange, end, fetch, position
 from app.kafka.membership import Assigned
 from app.streams.model import TopicPartition
 from app.worker.committing import Committer
@@ -88,7 +88,7 @@ class Life:
         self._options = options
         self._totals = committer.totals
         self._takeover = Takeover(tasks, means)
-        self._processing = Processing(tasks, committer.writer, means.clock_ms, committer.totals)
+        self._processing = Processing(tasks, committer.writer, committer.totals, means.clock_ms, self._bounds)
         self._assigned: Assigned | None = None
         self._committing: asyncio.Task[None] | None = None
         self._bringing: asyncio.Task[None] | None = None
@@ -149,6 +149,8 @@ class Life:
         if self._assigned is not None and time.monotonic() - self._warm_at > WARM_EVERY:
             self._warm_at = time.monotonic()
             self._move_the_warm(self._assigned)
+            if self._means.restorer.failed and self._bringing is not None and self._bringing.done():
+                self._bringing = asyncio.create_task(self._bring(self._assigned, None))
 
     def _take(self, assigned: Assigned) -> None:
         if self._bringing is not None:
@@ -198,6 +200,10 @@ class Life:
                 log.error("%s; its task stops there, trying again in %g s", describe(error), BLOCKED_FOR)
             self._blocked[error.partition] = now + BLOCKED_FOR
         return []
+
+    def _bounds(self, source: TopicPartition) -> tuple[int | None, int | None]:
+        consumer = self._means.group.consumer
+        return position(consumer, source), end(consumer, source)
 
     def _patience_ms(self) -> int:
         """Until something is due, in ms."""

@@ -20,15 +20,19 @@ FIRST_LIMIT, LARGEST_LIMIT = 100, 5_000
 BUFFERED_ROWS = 5_000
 """A partition with so many records waiting is not asked for more (buffered.records.per.partition)."""
 
+Bounds = Callable[[TopicPartition], tuple[int | None, int | None]]
+"""Of a source: the offset of the next record to come, and the end of the log; None: no fetch has told yet."""
+
 
 class Processing:
     """Round robin over the running tasks; a task with nothing to do costs a look."""
 
-    def __init__(self, tasks: Tasks, writer: RowWriter, clock_ms: Callable[[], int], totals: Totals) -> None:
+    def __init__(self, tasks: Tasks, writer: RowWriter, totals: Totals, clock_ms: Callable[[], int], bounds: Bounds):
         self._tasks = tasks
         self._writer = writer
-        self._clock_ms = clock_ms
         self._totals = totals
+        self._clock_ms = clock_ms
+        self._bounds = bounds
         self._limits: dict[TaskId, int] = {}
 
     def wanted(self) -> list[TopicPartition]:
@@ -53,12 +57,25 @@ class Processing:
     async def turn(self) -> int:
         """A slice for each task that has something to do; how many records were taken. Raises RecordError."""
         taken = 0
-        for held in list(self._tasks.running()):
+        for held in self._tasks.running():
             if has_rows(held) or self._clock_ms() >= held.task.wake_at():
-                taken += self._slice(held)
+                done = self._slice(held)
+                if not done and len(held.sources) > 1:
+                    self._look_at_ends(held)
+                    done = self._slice(held)
+                taken += done
                 await asyncio.sleep(0)
         self._totals.processed += taken
         return taken
+
+    def _look_at_ends(self, held: HeldTask) -> None:
+        """A task that waits for an empty partition has to know whether there is anything to come (max.task.idle.ms): a
+        fetch that brings nothing tells nothing."""
+        for source in held.sources:
+            if not len(held.task.queues[source]):
+                at, end = self._bounds(source)
+                if at is not None and end is not None:
+                    held.task.note_fetch(source.topic, source.partition, at, end)
 
     def _slice(self, held: HeldTask) -> int:
         task = held.task

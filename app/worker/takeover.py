@@ -59,7 +59,7 @@ class Takeover:
         active = set(assigned.duties.active)
         for held in list(self._tasks.held.values()):
             if held.phase is TaskPhase.RUNNING:
-                if held.id in active and assigned.unbroken:
+                if held.id in active and assigned.unbroken and held.sources == assigned.partitions[held.id]:
                     self._resume(held)
                 else:
                     self._tasks.rebuild(held)
@@ -79,6 +79,12 @@ class Takeover:
         ]
         if new:
             await self._begin(new, assigned)
+        for task, damage in list(self._means.restorer.failed.items()):
+            # A copy that could not be followed; an active task would have said so to whoever waits for it.
+            del self._means.restorer.failed[task]
+            copy = self._tasks.held.get(task)
+            if copy is not None and copy.phase is TaskPhase.STANDBY:
+                await self._anew(copy, damage)
         for task in copies:
             self._means.restorer.follow(await self._opened(task, TaskPhase.STANDBY, ()))
 
@@ -109,6 +115,12 @@ class Takeover:
             ends[source] = offsets[source].offset  # a source that is a changelog holds as far as it was processed
         await _all(self._restored(held, ends, offsets) for held in new)
 
+    async def _anew(self, held: HeldTask, damage: Exception) -> HeldTask:
+        log.warning("task %s: its local state cannot be used and is rebuilt: %s", held.id, damage)
+        await self._means.states.condemn(held.id, str(damage))
+        await self._tasks.close(held)
+        return await self._tasks.open(held.id, held.phase, held.sources)
+
     async def _fence(self, dead: str) -> None:
         means = self._means
         await fence(means.transport.client, dead, timeout_ms=means.timeout_ms, within=SETTLE_WITHIN)
@@ -137,11 +149,7 @@ class Takeover:
         try:
             await means.restorer.restore(held, targets)
         except StateDamaged as damage:
-            log.warning("task %s: its local state cannot be used and is rebuilt: %s", held.id, damage)
-            await means.states.condemn(held.id, str(damage))
-            sources = held.sources
-            await self._tasks.close(held)
-            held = await self._tasks.open(held.id, TaskPhase.RESTORING, sources)
+            held = await self._anew(held, damage)
             await means.restorer.restore(held, targets)
         self._tasks.assign(held, held.sources)
         for source in held.sources:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +39,9 @@ class Tasks:
         self.readers: dict[TopicPartition, HeldTask] = {}
         """Which running task reads a partition."""
 
-    def running(self) -> Iterator[HeldTask]:
-        return (held for held in self.held.values() if held.phase is TaskPhase.RUNNING)
+    def running(self) -> list[HeldTask]:
+        """As of now: a take-over may start others while the caller waits."""
+        return self.phase(TaskPhase.RUNNING)
 
     def runs(self, task: TaskId) -> bool:
         held = self.held.get(task)

@@ -15,10 +15,11 @@ from app.errors import ConfigError, ExitCode, TryAgain, UsageError
 from app.kafka.admin import open_admin
 from app.kafka.clients import target
 from app.kafka.offsets import commit_offsets, committed_offsets
-from app.kafka.resetting import Aim, Where
+from app.kafka.resetting import Aim, Where, execute, survey
 from app.settings import KafkaSettings
 from app.state import take_slot
 from app.streams.model import TopicPartition
+from app.topologies import build
 from tests.commands.applications import Application, application
 from tests.commands.test_topics import fill
 from tests.kafka.granting import create_topic
@@ -183,6 +184,23 @@ async def test_it_refuses_while_an_instance_lives_and_names_it(
         await consumer.stop()
     assert (await topics(app), await committed(app)) == before
     assert (app.state_dir / app.name / "0").is_dir()
+
+
+async def test_a_member_that_joins_after_the_plan_is_seen(app: Application) -> None:
+    await app.make_inputs()
+    await app.make_internal()
+    before = await topics(app)
+    async with open_admin(target(KafkaSettings(), (app.server,))) as admin:
+        way = await survey(admin, build(app.loaded().settings), Aim(), stable=True)
+        assert [topic.name for topic in way.internal] == app.internal
+        consumer = AIOKafkaConsumer(f"{app.name}.words", bootstrap_servers=app.server, group_id=app.name)
+        await consumer.start()
+        try:
+            with pytest.raises(TryAgain, match=rf"^group {app.name} has 1 live member: .*; nothing was changed$"):
+                await execute(admin, way)
+        finally:
+            await consumer.stop()
+    assert await topics(app) == before
 
 
 async def test_it_refuses_while_a_process_holds_local_state(

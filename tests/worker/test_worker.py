@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
-from app.streams import Builder, Materialized
+from app.streams import Builder, JoinWindows, Materialized, StreamJoined, seconds
 from app.streams.serdes import int64, utf8
 from tests.worker.working import Site, until, working
 
@@ -71,5 +71,28 @@ def test_a_second_one_takes_a_share_and_the_first_one_takes_it_back(kafka: str, 
         for key, value in rows:
             seen[key] += 1
             assert int.from_bytes(value, "big") == seen[key]
+
+    asyncio.run(main())
+
+
+def joined(builder: Builder, site: Site) -> None:
+    left = builder.stream(site.topic("left"), key=utf8, value=utf8)
+    right = builder.stream(site.topic("right"), key=utf8, value=utf8)
+    left.join(
+        right, lambda one, other: f"{one}{other}", JoinWindows.within(seconds(60)), StreamJoined(utf8, utf8, utf8)
+    ).to(site.topic("out"), key=utf8, value=utf8)
+
+
+def test_a_task_with_two_sources_does_not_wait_for_the_quiet_one(kafka: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        site = Site(kafka, tmp_path, joined, partitions=1)
+        site.create("left", "right", "out")
+        async with working(site.worker()):
+            await site.send("left", [(b"k", b"a")])
+            await site.send("right", [(b"k", b"1")])
+            await site.read("out", 1)
+            await site.send("left", [(b"k", b"b")])  # nothing more ever comes to the right
+            rows = await site.read("out", 2)
+        assert rows == [(b"k", b"a1"), (b"k", b"b1")]
 
     asyncio.run(main())
