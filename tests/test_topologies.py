@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConfigError
-from app.streams import fail, skip
-from app.topologies import build, config
+from app.streams import fail
+from app.topologies import build, config, keep
 from tests.settings.trying import settings
 
 ONE_GENERATED_NAME = """
@@ -37,7 +37,7 @@ def test_the_settings_of_the_topology_reach_it(module: str) -> None:
     assert (found.application_id, found.persistent_stores, found.max_task_idle) == ("words", False, 70)
 
 
-@pytest.mark.parametrize(("word", "handler"), [("dead_letter", skip), ("fail", fail)])
+@pytest.mark.parametrize(("word", "handler"), [("dead_letter", keep), ("fail", fail)])
 def test_a_record_that_fails_is_sent_to_the_dead_letters_whatever_becomes_of_it(word: str, handler: object) -> None:
     found = config(settings({"APP_STREAMS__ERRORS": word}))
     assert found.deserialization_handler is found.processing_handler is found.production_handler is handler

@@ -178,7 +178,7 @@ class Life:
         busy = await processing.turn()
         if wanted:
             epoch = self._means.group.epoch
-            fetched = await fetch(self._means.group.consumer, wanted, timeout_ms=0 if busy else self._patience_ms())
+            fetched = await self._fetch(wanted, timeout_ms=0 if busy else self._patience_ms())
             # Data of an older epoch is not ours any more, or will be read again from where the task stands.
             if epoch == self._means.group.epoch and not self._rebalance.holding:
                 processing.feed(fetched)
