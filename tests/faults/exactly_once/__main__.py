@@ -135,12 +135,14 @@ def main() -> int:
 
 
 def conclude(what: Soak, outcomes: list[Outcome]) -> int:
-    findings: list[Finding] = [finding for outcome in outcomes for finding in outcome.verdict.findings]
+    findings: list[Finding] = [finding for outcome in outcomes for finding in outcome.findings]
     faults = sum(len(outcome.terms.faults) for outcome in outcomes)
-    compared = sum(outcome.verdict.compared for outcome in outcomes)
+    compared = sum(outcome.verdict.compared for outcome in outcomes if outcome.verdict is not None)
     problems = sum(len(outcome.problems) for outcome in outcomes)
     told = f" and {problems} problems" if problems else ""
     passed = all(outcome.passed for outcome in outcomes)
+    stuck = sum(outcome.verdict is None for outcome in outcomes)
+    told += f"; {stuck} rounds STUCK, not judged" if stuck else ""
     print(f"{faults} faults: {summary(findings)}{told} ({compared} outputs compared)")
     if not passed:
         print(f"failed; replay with --seed {what.seed}")

@@ -38,6 +38,7 @@ class Application:
     commit_ms: int = 150
     standbys: int = 0
     own_state: bool = True
+    on_disk: bool = True
     static: bool = True
     fault: str = SOUND
     injections: tuple[str, ...] = ()
@@ -49,6 +50,9 @@ class Application:
             return [sys.executable, "-m", "app"]
         return [sys.executable, "-m", "tests.faults.exactly_once.broken", self.fault, *injections]
 
+    def state_dir(self, number: int) -> Path:
+        return self.folder / (f"state-{number}" if self.own_state else "state")
+
     def environment(self, number: int) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "KAFKA_"))}
         settings = {
@@ -59,7 +63,8 @@ class Application:
             "APP_STREAMS__APPLICATION_ID": self.names.application,
             "APP_STREAMS__GUARANTEE": "exactly_once_v2" if self.exactly_once else "at_least_once",
             "APP_STREAMS__COMMIT_INTERVAL_MS": str(self.commit_ms),
-            "APP_STREAMS__STATE_DIR": str(self.folder / (f"state-{number}" if self.own_state else "state")),
+            "APP_STREAMS__STATE_DIR": str(self.state_dir(number)),
+            "APP_STREAMS__STORE": "disk" if self.on_disk else "memory",
             "APP_STREAMS__SESSION_TIMEOUT_MS": str(int(SESSION_S * 1000)),
             "APP_STREAMS__STANDBYS": str(self.standbys),
         }

@@ -45,6 +45,8 @@ class Verdict:
     inputs: int
     compared: int
     """Records of outputs, repartition topic and changelogs."""
+    kept: int = 0
+    """Rows on disk that were compared."""
 
 
 def topics_to_read(names: of.Names) -> dict[str, int]:

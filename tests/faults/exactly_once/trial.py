@@ -7,19 +7,20 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from aiokafka.errors import KafkaError
 
 from tests.faults.exactly_once import topology as of
-from tests.faults.exactly_once.findings import summary
+from tests.faults.exactly_once.findings import Finding, summary
 from tests.faults.exactly_once.inputs import Numbering
 from tests.faults.exactly_once.instances import SOUND, Application, Instances, running
 from tests.faults.exactly_once.oracle import Verdict, judge, topics_to_read
 from tests.faults.exactly_once.reader import Reader, reading
 from tests.faults.exactly_once.schedule import INSTANCES, Fault, Kind
+from tests.faults.exactly_once.stores import judge_stores
 from tests.faults.exactly_once.writer import Writer
 
 PROGRESS_WITHIN_S: Final = 90.0
@@ -51,6 +52,7 @@ class Terms:
     commit_ms: int = 150
     standbys: int = 0
     own_state: bool = True
+    on_disk: bool = True
     static: bool = True
     fault: str = SOUND
     injections: tuple[str, ...] = ()
@@ -60,23 +62,30 @@ class Terms:
 
 @dataclass(frozen=True)
 class Outcome:
-    """problems: other than findings: ends nobody asked for, tracebacks, no progress, offsets that are not there."""
+    """verdict: None of a trial that got stuck. problems: other than findings: ends nobody asked for, tracebacks, no
+    progress, offsets that are not there."""
 
     terms: Terms
-    verdict: Verdict
+    verdict: Verdict | None
     problems: tuple[str, ...]
     seconds: float
 
     @property
+    def findings(self) -> tuple[Finding, ...]:
+        return () if self.verdict is None else self.verdict.findings
+
+    @property
     def passed(self) -> bool:
-        return not self.verdict.findings and not self.problems
+        return self.verdict is not None and not self.findings and not self.problems
 
     def __str__(self) -> str:
         kinds = Counter(fault.kind.value for fault in self.terms.faults)
         what = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no faults"
-        compared = f"{self.verdict.inputs} inputs, {self.verdict.compared} outputs compared"
-        first = f"{what} in {self.seconds:.0f} s: {summary(self.verdict.findings)} ({compared})"
-        examples = [str(finding) for finding in self.verdict.findings[:6]]
+        if self.verdict is None:
+            return "\n".join([f"{what} in {self.seconds:.0f} s: STUCK, nothing is judged", *self.problems])
+        compared = f"{self.verdict.inputs} inputs, {self.verdict.compared} outputs, {self.verdict.kept} rows on disk"
+        first = f"{what} in {self.seconds:.0f} s: {summary(self.findings)} ({compared})"
+        examples = [str(finding) for finding in self.findings[:6]]
         return "\n".join([first, *examples, *self.problems])
 
 
@@ -130,8 +139,14 @@ class Trial:
         return await self.judge()
 
     async def judge(self) -> Verdict:
-        topics = topics_to_read(self.names)
-        return judge(self.names, await self._reader.read(topics), exactly_once=self.terms.exactly_once)
+        logs = await self._reader.read(topics_to_read(self.names))
+        verdict = judge(self.names, logs, exactly_once=self.terms.exactly_once)
+        if not (self.terms.exactly_once and self.terms.on_disk):
+            return verdict
+        numbers = [instance.number for instance in self.instances.all]
+        folders = {self.instances.application.state_dir(number) for number in numbers}
+        findings, kept = await judge_stores(self.names, sorted(folders), logs)
+        return replace(verdict, findings=(*verdict.findings, *findings), kept=kept)
 
     async def progress(self) -> None:
         """Something has been committed since we last looked."""
@@ -228,7 +243,7 @@ class Trial:
 
 
 async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBroker | None = None) -> Outcome:
-    """Topics, group and state are the trial's own. A trial that gets stuck is judged as far as it came."""
+    """Topics, group and state are the trial's own. A trial that gets stuck is not judged."""
     began = time.monotonic()
     names = of.Names(f"eo-{terms.seed}-{uuid.uuid4().hex[:6]}")
     application = Application(
@@ -239,6 +254,7 @@ async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBrok
         commit_ms=terms.commit_ms,
         standbys=terms.standbys,
         own_state=terms.own_state,
+        on_disk=terms.on_disk,
         static=terms.static,
         fault=terms.fault,
         injections=terms.injections,
@@ -252,11 +268,11 @@ async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBrok
             trial = Trial(terms, instances, reader, writer)
             try:
                 await trial.run(broker)
-                verdict = await trial.conclude()
+                verdict: Verdict | None = await trial.conclude()
             except Stuck as error:
                 tails = [f"{instance.log.name} ends: {instance.tail()}" for instance in instances.all]
                 trial.problems += [str(error), *await trial.lags(), *tails]
-                verdict = Verdict((), 0, 0)
+                verdict = None
             problems = (*trial.problems, *instances.faults())
     return Outcome(terms, verdict, problems, time.monotonic() - began)
 
