@@ -30,8 +30,9 @@ from app.worker.totals import Totals
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-RARE_GC = (100_000, 50, 1_000)
-"""Rows are tuples by the thousand, none of them in a cycle: looking for cycles at Python's own pace costs a third."""
+SHORT_GC = (4_000, 20, 1_000)
+"""Looking for cycles holds the loop for as long as there are new objects to look at: some thousands take a few ms. What
+was there before, modules and settings above all, is not looked at again."""
 
 MENDABLE: tuple[type[Exception], ...] = (*CLIENT_FAILED, BrokerUnavailable, TransactionFailed)
 
@@ -54,7 +55,8 @@ class Worker:
         """Raises ServiceError; what another attempt may mend is tried again."""
         settings = self.given.settings
         directory = state_home(settings) if settings.store == "disk" else None
-        gc.set_threshold(*RARE_GC)
+        gc.freeze()
+        gc.set_threshold(*SHORT_GC)
         try:
             with identified(directory, settings.application_id) as self.identity:
                 async with States(self.topology, self.identity.slot) as states:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.state.metadata import read_metadata
 from app.streams import Builder, StreamsConfig
 from app.streams.model import TaskId, TopicPartition
 from app.streams.stores import memory_base
@@ -84,8 +85,6 @@ def _topology(names: of.Names) -> Topology:
 
 async def _kept(topology: Topology, application: str, folder: Path) -> list[Kept]:
     """Of every slot; one that cannot be trusted is moved aside, and so holds nothing."""
-    if not list((folder / application).glob("[0-9]*")):
-        return []
     with identified(folder, application) as identity:
         if identity.slot is None:
             raise AssertionError("a slot on disk")
@@ -94,9 +93,9 @@ async def _kept(topology: Topology, application: str, folder: Path) -> list[Kept
                 kept
                 for part in subtopologies(topology)
                 for task in _tasks(part, identity.slot.tasks())
-                async for kept in _stores(topology, states, part, task, str(identity.slot.path))
+                async for kept in _stores(topology, states, part, task, identity.slot.path)
             ]
-        if list((folder / application / f"{int(identity.slot.path.name) + 1}").glob("*_*")):
+        if (identity.slot.path.parent / str(int(identity.slot.path.name) + 1)).exists():
             # While this one is held, the next slot is the first that is free.
             found += await _kept(topology, application, folder)
         return found
@@ -108,15 +107,23 @@ def _tasks(part: Subtopology, names: Collection[str]) -> list[TaskId]:
 
 
 async def _stores(
-    topology: Topology, states: States, part: Subtopology, task: TaskId, where: str
+    topology: Topology, states: States, part: Subtopology, task: TaskId, slot: Path
 ) -> AsyncIterator[Kept]:
-    await states.open(task, part, {})
+    said = read_metadata(slot / str(task))
+    await states.open(task, part, {} if said is None else said.changelogs)
     base = states.bases(task)
     for name in part.stores(topology):
         store = base(topology.stores[name])
         changelog = TopicPartition(topology.changelog(name), task.partition)
         position = store.marks().position or 0
-        yield Kept(f"{where}/{task} {name}", task, name, changelog, position, list(store.scan(None, None)))
+        yield Kept(
+            f"{slot.parent.parent.name}/{slot.name}/{task} {name}",
+            task,
+            name,
+            changelog,
+            position,
+            list(store.scan(None, None)),
+        )
     await states.close(task)
 
 
