@@ -22,11 +22,15 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONFAULTHANDLER=1 \
-    APP_HTTP__HOST=0.0.0.0
+    APP_HTTP__HOST=0.0.0.0 \
+    APP_STREAMS__STATE_DIR=/state
 COPY --from=build /opt/venv /opt/venv
 # A module of your own for APP_TOPOLOGY goes beside app/.
 WORKDIR /srv
 COPY --from=build /srv/app app
+# Tables on disk: each container has a volume of its own, writable where the root is not.
+RUN install -d -m 0700 -o 10001 -g 10001 /state
+VOLUME /state
 # Numeric, so that Kubernetes' runAsNonRoot can tell; everything above belongs to root and stays as it is.
 USER 10001:10001
 EXPOSE 8080

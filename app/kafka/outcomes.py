@@ -2,6 +2,7 @@
 
 from aiokafka.errors import (
     IllegalGenerationError,
+    IllegalOperation,
     InvalidProducerEpoch,
     KafkaError,
     ProducerFenced,
@@ -47,8 +48,9 @@ FENCING = (
 )
 
 
-CLIENT_ERRORS = (KafkaError, TimeoutError, AssertionError)
-"""What aiokafka raises; it guards the states of a transaction by assertions."""
+CLIENT_ERRORS = (KafkaError, IllegalOperation, TimeoutError, AssertionError)
+"""What aiokafka raises. It guards the states of a transaction by assertions, and by IllegalOperation, which is no
+KafkaError: what its sender learns while a call waits for metadata is told so."""
 
 
 def failed(cause: BaseException, *, end_unanswered: bool) -> TransactionFailed:

@@ -205,6 +205,9 @@ class States:
 
     # what lies here
 
+    def opened(self) -> list[TaskId]:
+        return list(self._open)
+
     def left(self) -> dict[TaskId, int]:
         """Tasks whose state lies here though they are not ours now, and how many changelog records it misses: as
         `awaken` found it, or 0 from when the task was closed."""

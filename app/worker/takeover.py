@@ -71,7 +71,7 @@ class Takeover:
         active, copies = set(assigned.duties.active), _copies(assigned)
         for held in list(self._tasks.held.values()):
             if held.id not in active and held.id not in copies:
-                await self._tasks.close(held)
+                self._tasks.drop(held)
         new = [
             await self._opened(task, TaskPhase.RESTORING, assigned.partitions[task])
             for task in assigned.duties.active
@@ -87,6 +87,10 @@ class Takeover:
                 await self._anew(copy, damage)
         for task in copies:
             self._means.restorer.follow(await self._opened(task, TaskPhase.STANDBY, ()))
+        # Last of all, for it takes a while and nobody waits for it.
+        for task in self._means.states.opened():
+            if task not in self._tasks.held:
+                await self._means.states.close(task)
 
     async def reset(self, source: TopicPartition, position: int | None) -> None:
         """The log no longer has the record that is next: go on by the rule of its source."""

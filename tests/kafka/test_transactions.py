@@ -149,6 +149,19 @@ async def test_a_transaction_that_was_open_too_long_is_fenced(scene: Scene) -> N
     assert await scene.committed() == []
 
 
+async def test_a_batch_on_its_way_when_the_transaction_is_lost_tells_why(scene: Scene) -> None:
+    """As when a process was stopped for long: the sender hears that it is fenced while a batch waits for metadata."""
+
+    def fenced(step: Step) -> None:
+        if step is Step.BEFORE_SEND:
+            vars(vars(producer)["_producer"])["_txn_manager"].fatal_error(ProducerFenced())
+
+    async with scene.producer(fenced) as producer:
+        producer.begin()
+        with pytest.raises(Fenced):
+            await scene.send(producer, [b"late"])
+
+
 async def send_until_refused(scene: Scene, producer: TransactionalProducer) -> None:
     async with asyncio.timeout(30):  # the broker looks for them every ten seconds
         while True:

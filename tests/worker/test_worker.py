@@ -2,7 +2,11 @@
 
 import asyncio
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
+
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from app.streams import Builder, JoinWindows, Materialized, StreamJoined, seconds
 from app.streams.serdes import int64, utf8
@@ -94,5 +98,24 @@ def test_a_task_with_two_sources_does_not_wait_for_the_quiet_one(kafka: str, tmp
             await site.send("left", [(b"k", b"b")])  # nothing more ever comes to the right
             rows = await site.read("out", 2)
         assert rows == [(b"k", b"a1"), (b"k", b"b1")]
+
+    asyncio.run(main())
+
+
+def test_records_that_are_gone_from_the_log_are_passed_over(kafka: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        site = Site(kafka, tmp_path, counts, partitions=1)
+        site.create("in", "out")
+        async with working(site.worker()):
+            await site.send("in", [(b"k", b"w")] * 100)
+            await site.read("out", 100)
+        await site.send("in", [(b"k", b"w")] * 100)
+        with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+            admin.delete_records({TopicPartition(site.topic("in"), 0): 150})
+        async with working(site.worker()):
+            rows = await site.read("out", 150)
+            await site.send("in", [(b"k", b"w")])
+            rows = await site.read("out", 151)
+        assert [int.from_bytes(value, "big") for _, value in rows] == list(range(1, 152))
 
     asyncio.run(main())

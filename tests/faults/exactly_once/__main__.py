@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.loop import run
 from tests.brokers import BrokerUnderTest
@@ -25,6 +26,11 @@ from tests.faults.lives import scratch
 
 LARGEST_ROUND = 25
 """Faults between two judgements."""
+
+CHOICES = {"on_disk": ("disk", "memory"), "own_state": ("own", "shared"), "static": ("static", "dynamic")}
+"""Options that a round draws unless they are said: true, false."""
+
+OPTIONS = {"on_disk": "store", "own_state": "state", "static": "membership"}
 
 NAMES = {
     "kills": Kind.KILL,
@@ -45,21 +51,27 @@ class Soak:
     minutes: float | None
     exactly_once: bool
     rate: int
+    chosen: dict[str, Any]
+    """Of the terms that a round's seed would choose: those that are the same in every round."""
 
     def terms(self) -> Iterator[Terms]:
         chance = random.Random(self.seed)
         while True:
             for seed, counts in rounds(chance.randrange(2**32), self.counts, LARGEST_ROUND, mixed=self.mixed):
                 variant = random.Random(seed)
+                drawn: dict[str, Any] = {
+                    "commit_ms": variant.choice((50, 150, 500)),
+                    "standbys": variant.choice((0, 0, 1)),
+                    "own_state": variant.random() < 0.7,
+                    "static": variant.random() < 0.6,
+                    "on_disk": variant.random() < 0.85,
+                }
                 yield Terms(
                     seed,
                     plan(seed, counts, SESSION_S),
                     rate=self.rate,
                     exactly_once=self.exactly_once,
-                    commit_ms=variant.choice((50, 150, 500)),
-                    standbys=variant.choice((0, 0, 1)),
-                    own_state=variant.random() < 0.7,
-                    static=variant.random() < 0.6,
+                    **drawn | self.chosen,
                 )
             if self.minutes is None:
                 return
@@ -94,7 +106,9 @@ async def soak(soak: Soak, broker: BrokerUnderTest, folder: Path) -> list[Outcom
         outcome = await attempt(broker.address, folder / f"round-{number}", terms, broker)
         outcomes.append(outcome)
         membership = "static" if terms.static else "dynamic"
-        settings = f"commits every {terms.commit_ms} ms, {terms.standbys} standbys, {membership} members"
+        state = f"state in {'directories of their own' if terms.own_state else 'one directory'}"
+        state = state if terms.on_disk else "state in memory"
+        settings = f"commits every {terms.commit_ms} ms, {terms.standbys} standbys, {membership} members, {state}"
         print(f"round {number} (seed {terms.seed}, {settings}): {outcome}", flush=True)
     return outcomes
 
@@ -108,6 +122,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="again and again for so long; the round under way is finished")
     parser.add_argument("--guarantee", choices=("exactly_once_v2", "at_least_once"), default="exactly_once_v2")
     parser.add_argument("--rate", type=int, default=300, help="records a second of each input (default: 300)")
+    parser.add_argument("--standbys", type=int, help="copies of each task; each round draws its own otherwise")
+    parser.add_argument("--commit-ms", type=int, help="likewise, the commit interval")
+    for name, (yes, no) in CHOICES.items():
+        parser.add_argument(f"--{OPTIONS[name]}", dest=name, choices=(yes, no), help="likewise")
     parser.add_argument("--prove", action="store_true", help="that each deliberate fault is caught, and nothing else")
     parser.add_argument("--keep", type=Path, help="folder for logs and state, which is not removed")
     arguments = parser.parse_args()
@@ -119,6 +137,7 @@ def main() -> int:
         arguments.minutes,
         arguments.guarantee == "exactly_once_v2",
         arguments.rate,
+        chosen(arguments),
     )
     # While the broker is away the clients here say so many times a second; instances keep logs of their own.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -132,6 +151,12 @@ def main() -> int:
                 return bool(wrong)
             outcomes = run(soak(what, broker, folder))
     return conclude(what, outcomes)
+
+
+def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
+    said = {name: getattr(arguments, name) for name in ("standbys", "commit_ms", *CHOICES)}
+    truths = {name: value == CHOICES[name][0] for name, value in said.items() if name in CHOICES and value is not None}
+    return {name: value for name, value in said.items() if value is not None} | truths
 
 
 def conclude(what: Soak, outcomes: list[Outcome]) -> int:

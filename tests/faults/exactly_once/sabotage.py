@@ -1,7 +1,8 @@
 """Deliberate faults: what the engine must not do, done. Each replaces one decision of its code.
 
-Two walls stand before some faults: the dead are fenced by their successors, and the group refuses offsets of an older
-generation. Where one of them hides the lack of the other, the fault takes down both, and says so.
+Three walls stand before some faults: the dead are fenced by their successors, the group refuses offsets of an older
+generation, and whoever wakes looks at the clock before it does anything else. Where one of them hides the lack of
+another, the fault takes down both, and says so.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from aiokafka.protocol.commit import OffsetFetchRequest_v3
 from app.kafka.compat import Kip447Producer
 from app.kafka.failpoints import Step
 from app.kafka.fetching import fetch, seek
+from app.kafka.membership import Membership
 from app.kafka.offset_commits import commit_offsets
 from app.kafka.outcomes import CLIENT_ERRORS
+from app.kafka.presence import Presence
 from app.kafka.transactions import TransactionalProducer
 from app.kafka.unconfirmed import Unconfirmed
 from app.kafka.writing import RowWriter
@@ -79,6 +82,20 @@ def dead_not_fenced() -> None:
     instead(Takeover, "_fence", lambda _: wrong)
 
 
+def sleep_not_noticed() -> None:
+    """Whoever wakes goes on with what it was at, until the group has told it and a second has passed."""
+
+    def make(begin: Any) -> Any:
+        async def wrong(self: Any, *, lost: bool) -> None:
+            await asyncio.sleep(1.0 if lost else 0.0)
+            await begin(self, lost=lost)
+
+        return wrong
+
+    instead(Presence, "over", lambda _: False)
+    instead(Membership, "_begin", make)
+
+
 def offsets_without_group() -> None:
     """As before KIP-447: the group refuses nobody."""
 
@@ -92,12 +109,14 @@ def offsets_without_group() -> None:
 
 
 def nobody_fenced() -> None:
+    sleep_not_noticed()
     dead_not_fenced()
     offsets_without_group()
 
 
 def unstable_offsets() -> None:
     """Committed offsets as they are, without waiting for those that a transaction still holds; the dead not fenced."""
+    sleep_not_noticed()
     dead_not_fenced()
 
     async def wrong(client: Any, group: str, partitions: Iterable[Any], *, within: float) -> Any:
@@ -118,6 +137,7 @@ def unstable_offsets() -> None:
 
 def restore_before_fence() -> None:
     """The ends of the changelogs are those of before the offsets were read, while the predecessor can still commit."""
+    sleep_not_noticed()
     dead_not_fenced()
 
     def make(begin: Any) -> Any:
