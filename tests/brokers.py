@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,13 +26,18 @@ def cache_dir() -> Path | None:
     return Path(chosen) if chosen else None
 
 
+KEEPS_OLD_RECORDS = {"log.retention.check.interval.ms": "2147483647"}
+"""Records of tests have times of their own, years ago: after some minutes a broker would delete them."""
+
+
 class BrokerUnderTest:
     """A broker with a home of its own. It keeps ports and data over `kill()` and `start()`."""
 
     def __init__(self, folder: Path, extra: Extra | None = None, heap_mb: int = 256) -> None:
         self.folder = folder
         self.said: list[str] = []
-        self._extra = extra or Extra(restart=False)
+        extra = extra or Extra(restart=False)
+        self._extra = replace(extra, properties={**KEEPS_OLD_RECORDS, **extra.properties})
         self._options = BrokerSettings(data_dir=folder, cache_dir=cache_dir(), heap_mb=heap_mb)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

@@ -34,6 +34,11 @@ class Log:
         return self.limit is not None and self.limit <= (self.position or 0)
 
     @property
+    def beyond(self) -> bool:
+        """It holds what the changelog has not, or has no more: whatever else is in it cannot be believed."""
+        return self.limit is None and self.target is not None and (self.position or 0) > self.target
+
+    @property
     def lag(self) -> int | None:
         """Offsets: markers and compacted records count as if they were there."""
         goal = self.target if self.target is not None else self.end

@@ -76,6 +76,10 @@ class Restorer:
         missing = [where for where in held.changelogs.values() if where not in targets]
         if missing:
             raise StateDamaged(f"task {held.id} has no changelog {missing[0].topic}-{missing[0].partition} to read")
+        for each in logs_of(held, targets).values():
+            if each.beyond:
+                topic, partition = each.partition
+                raise StateDamaged(f"it is at offset {each.position} of {topic}-{partition}, which ends at {each.target}")
         self._begin(held, targets, done)
         return done
 

@@ -120,7 +120,8 @@ class Takeover:
         await _all(self._restored(held, ends, offsets) for held in new)
 
     async def _anew(self, held: HeldTask, damage: Exception) -> HeldTask:
-        log.warning("task %s: its local state cannot be used and is rebuilt: %s", held.id, damage)
+        # The line that counts comes with the state that is moved aside.
+        log.debug("task %s: its local state cannot be used and is rebuilt: %s", held.id, damage)
         await self._means.states.condemn(held.id, str(damage))
         await self._tasks.close(held)
         return await self._tasks.open(held.id, held.phase, held.sources)

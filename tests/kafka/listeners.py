@@ -1,5 +1,7 @@
 """One broker with a listener for every way to connect, right and wrong."""
 
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ PROTOCOLS = {
 }
 """Listeners beside the plain one; EXPIRED and ELSEWHERE differ from TLS in their certificate."""
 
+LISTENS_WITHIN = 30.0
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 _TOKENS = "org.apache.kafka.common.security.oauthbearer"
 
@@ -75,4 +78,19 @@ def extra(certificates: Certificates) -> Extra:
 def started(directory: Path) -> Iterator[Listeners]:
     certificates = issue(directory)
     with BrokerUnderTest(directory / "broker", extra(certificates)) as broker:
+        for address in broker.addresses.values():
+            _wait_for(address)  # one after the other they begin to listen
         yield Listeners(broker.addresses, certificates)
+
+
+def _wait_for(address: str) -> None:
+    host, port = address.split(":")
+    until = time.monotonic() + LISTENS_WITHIN
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)

@@ -1,6 +1,5 @@
 """Topologies of the tests that run the command itself, which finds them by `APP_TOPOLOGY=tests.worker.lived_in:…`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from app.streams import Builder, Materialized, Tumbling, seconds
@@ -16,7 +15,7 @@ def counting(builder: Builder, topic: str) -> None:
     grouped.count(Materialized(STORE)).to_stream().to(f"{topic}-out", key=utf8, value=int64)
 
 
-def environment(server: str, application: str, topic: str, state_dir: Path, **more: str) -> Mapping[str, str]:
+def environment(server: str, application: str, topic: str, state_dir: Path, **more: str) -> dict[str, str]:
     """Of a process that plays the streams role alone."""
     return {
         "APP_KAFKA__BOOTSTRAP_SERVERS": server,
@@ -28,3 +27,25 @@ def environment(server: str, application: str, topic: str, state_dir: Path, **mo
         "APP_STREAMS__STATE_DIR": str(state_dir),
         **more,
     }
+
+
+def failing(builder: Builder, topic: str) -> None:
+    """Words to numbers, grown to strings of that size, counted besides: a word that is no number cannot be processed."""
+    words = builder.stream(topic, key=utf8, value=utf8, name="words")
+    numbers = words.map_values(int, name="to-number")
+    numbers.group_by_key(value=int64).count(Materialized(STORE)).to_stream().to(
+        f"{topic}-out", key=utf8, value=int64
+    )
+    numbers.map_values(lambda number: "x" * number, name="grown").to(f"{topic}-grown", key=utf8, value=utf8)
+
+
+def unknown_topic(builder: Builder, topic: str) -> None:
+    """Goes where each record says."""
+    builder.stream(topic, key=utf8, value=utf8, name="words").to(
+        lambda _key, word, _origin: f"{topic}-{word}", key=utf8, value=utf8
+    )
+
+
+def missing_topic(builder: Builder, topic: str) -> None:
+    """Reads one that nobody has made."""
+    builder.stream(f"{topic}-nowhere", key=utf8, value=utf8, name="nowhere").to(f"{topic}-out", key=utf8, value=utf8)

@@ -1,12 +1,16 @@
 """A worker that finds its state directory not as it left it: outputs go on exactly, and one line says what it did."""
 
 import asyncio
+import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +18,13 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.kafka.internal_topics import ensure_internal_topics
-from app.state import Expected, open_task_state, take_slot
+from app.errors import ExitCode
+from app.state import Expected, open_task_state
 from app.state.metadata import Metadata, read_metadata
 from app.state.records import read_record, write_record
 from app.streams.stores.base import Marks
 from app.worker.clock import now_ms
+from tests.faults.lives import living
 from tests.service import get, service, wait_until
 from tests.tail import Tail, tailing
 from tests.worker.lived_in import counting, environment
@@ -28,6 +33,8 @@ from tests.worker.working import Site, until, working
 BEFORE, AFTER = 3, 3
 """Records of a key before the damage and after it."""
 DAY_MS = 86_400_000
+FULL = 2 << 18
+"""Bytes of a small disk."""
 FILLER = 300
 """Other keys: enough for pages that hold nothing else."""
 
@@ -40,7 +47,6 @@ class Damage:
     how: str
     do: Callable[[Path], object]
     why: str | None
-    restored: bool = field(default=True)
 
 
 def _flip(task: Path) -> None:
@@ -109,7 +115,7 @@ DAMAGES = (
     Damage("of a newer format", "closed", lambda task: _said(task, format=99), "format"),
     Damage("after a power-off", "killed", lambda task: _said(task, boot="another"), "the machine stopped"),
     Damage("too old", "closed", lambda task: _lived(task, now_ms() - 2 * DAY_MS, 0), "keep deletions"),
-    Damage("beyond its changelog", "closed", lambda task: _lived(task, now_ms(), 10**6), "changelog"),
+    Damage("beyond its changelog", "closed", lambda task: _lived(task, now_ms(), 10**6), "it is at offset 1000000 of"),
     Damage("lock table scribbled", "closed", lambda task: (task / "lock.mdb").write_bytes(b"\xff" * 8192), None),
     Damage("closed", "closed", lambda task: None, None),
     Damage("killed", "killed", lambda task: None, None),
@@ -157,15 +163,16 @@ def site_of(kafka: str, folder: Path) -> Site:
     return site
 
 
-async def goes_on(site: Site, state: Path, key: bytes, outputs: Tail, first: int) -> int:
-    """A worker over this state counts the next records of a key; how many rows it restored."""
+async def goes_on(site: Site, state: Path, key: bytes, outputs: Tail, first: int, already: int = 0) -> int:
+    """A worker over this state counts the next records of a key, of which outputs tell the last `already` ones before;
+    how many rows it restored."""
     worker = site.worker(state)
     async with working(worker):
         await site.send("in", [(key, b"w")] * AFTER)
         await until(lambda: counts(outputs, key)[-1:] == [first + AFTER - 1], f"{key!r} is counted to the end")
         restored = worker.statistics().restore.rows
     outputs.more()
-    assert counts(outputs, key) == list(range(first, first + AFTER))
+    assert counts(outputs, key) == list(range(first - already, first + AFTER))
     return restored
 
 
@@ -198,3 +205,82 @@ def test_damage_is_told_and_mended(
         assert len(lines) == 1, lines
         assert damage.why in lines[0]
         assert (len(aside), restored >= 2 * KEYS) == (1, True)
+
+
+def test_a_changelog_that_was_deleted_takes_the_table_along(
+    kafka: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the directory holds is of a topic that is no more: nothing could bring it back elsewhere."""
+    site = site_of(kafka, tmp_path)
+    with tailing(kafka, site.topic("in-out")) as outputs:
+        asyncio.run(goes_on(site, tmp_path, b"k", outputs, 1))
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        admin.delete_topics([f"{site.name}-counts-changelog"])
+    with tailing(kafka, site.topic("in-out")) as outputs:
+        asyncio.run(goes_on(site, tmp_path, b"k", outputs, 1))
+    aside, lost = sorted(said(caplog))
+    assert "moved aside" in lost + aside
+    assert "recreated" in lost + aside
+    assert "a table that is not new has lost what it held" in lost + aside
+
+
+def test_a_copied_slot_is_another_instance_and_no_two_have_one_slot(
+    left: Left, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = shutil.copytree(left.folders["closed"], tmp_path / "state")
+    application = state / left.site.name
+    shutil.copytree(application / "0", application / "1")
+
+    async def main() -> tuple[str, ...]:
+        one, other = left.site.worker(state), left.site.worker(state)
+        async with working(one):
+            await until(lambda: one.state == "RUNNING", "the first one runs")
+            async with working(other):
+                await until(lambda: len(one.peers()) == 2, "both are in the group")
+                places = [worker.identity.slot.path.name for worker in (one, other) if worker.identity.slot]  # type: ignore[union-attr]
+                return (*places, one.self_process, other.self_process)
+
+    first, second, one, other = asyncio.run(main())
+    assert (first, second) == ("0", "1")
+    assert one != other
+    assert len(said(caplog)) == 1
+    assert "this process is a new instance" in said(caplog)[0]
+
+
+def test_a_directory_that_cannot_be_used_is_one_clear_line(kafka: str, left: Left, tmp_path: Path) -> None:
+    state = shutil.copytree(left.folders["closed"], tmp_path / "state")
+    task = state / left.site.name / "0/0_0"
+    shutil.rmtree(task)
+    task.write_text("a file")
+    with living(tmp_path, environment(kafka, left.site.name, left.site.topic("in"), state)) as life:
+        assert life.process.wait(30) == ExitCode.CONFIG
+    log = life.log.read_text()
+    assert "Traceback" not in log
+    assert [line for line in log.splitlines() if "no state can be kept" in line] == log.splitlines()[-1:]
+
+
+def test_a_full_disk_ends_it_with_one_line_and_with_room_it_goes_on(kafka: str, tmp_path: Path) -> None:
+    site = site_of(kafka, tmp_path / "state")
+    settings = environment(kafka, site.name, site.topic("in"), tmp_path / "state")
+    filler = [(b"%060d" % number, b"w") for number in range(FULL // 100)]
+    with tailing(kafka, site.topic("in-out")) as outputs:
+        asyncio.run(site.send("in", [*filler, *[(b"k", b"w")] * BEFORE]))
+        log = tmp_path / "full.log"
+        with log.open("wb") as said_there:
+            # A file that may not grow is a disk that is full.
+            shell = f"ulimit -f {FULL // 1024}; exec {sys.executable} -m app"
+            process = subprocess.run(
+                ["bash", "-c", shell],
+                stdin=subprocess.DEVNULL,
+                stderr=said_there,
+                env={**os.environ, **settings, "APP_HTTP__PORT": "0"},
+                timeout=30,
+                check=False,
+            )
+        assert process.returncode == ExitCode.UNAVAILABLE, log.read_text()
+        assert "Traceback" not in log.read_text()
+        lines = [line for line in log.read_text().splitlines() if "state cannot be written" in line]
+        assert lines == log.read_text().splitlines()[-1:]
+        asyncio.run(goes_on(site, tmp_path / "state", b"k", outputs, BEFORE + 1, already=BEFORE))
+    every = Counter(record.key for record in outputs.records)
+    assert every == Counter(key for key, _ in filler) + Counter({b"k": BEFORE + AFTER})
