@@ -30,13 +30,16 @@ def environment(server: str, application: str, topic: str, state_dir: Path, **mo
 
 
 def failing(builder: Builder, topic: str) -> None:
-    """Words to numbers, grown to strings of that size, counted besides: a word that is no number cannot be processed."""
-    words = builder.stream(topic, key=utf8, value=utf8, name="words")
-    numbers = words.map_values(int, name="to-number")
-    numbers.group_by_key(value=int64).count(Materialized(STORE)).to_stream().to(
-        f"{topic}-out", key=utf8, value=int64
-    )
-    numbers.map_values(lambda number: "x" * number, name="grown").to(f"{topic}-grown", key=utf8, value=utf8)
+    """Numbers that are counted, and grown to texts of that length; of a negative one no text can be made."""
+    numbers = builder.stream(topic, key=utf8, value=int64, name="numbers")
+    numbers.group_by_key().count(Materialized(STORE)).to_stream().to(f"{topic}-out", key=utf8, value=int64)
+    numbers.map_values(lambda _key, number: grown(number), name="grow").to(f"{topic}-grown", key=utf8, value=utf8)
+
+
+def grown(number: int) -> str:
+    if number < 0:
+        raise ValueError("a length below zero")
+    return "x" * number
 
 
 def unknown_topic(builder: Builder, topic: str) -> None:

@@ -72,7 +72,7 @@ CASES: Final[Mapping[str, Scenario]] = {
     "producer-used-again": _again("cut:OFFSETS_HELD:7"),
     "unknown-outcome-taken-for-abort": _again("cut:END_SENT:7"),
     "tasks-kept-after-abort": _again("cut:CONFIRMED:7"),
-    "old-epoch-kept": _rebalances(8),
+    "old-epoch-kept": _rebalances(4),
     "position-too-far": _crash("END_ANSWERED"),
     "kept-tasks-from-old-offsets": _rebalances(2),
     "nothing-restored": _crash("END_ANSWERED"),

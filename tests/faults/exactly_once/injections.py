@@ -44,7 +44,7 @@ class Deed(Enum):
     STOP = "stop"
     """Until somebody sends SIGCONT."""
     CUT = "cut"
-    """The connection is lost there, again and again."""
+    """The connection is lost there, three times: a trial whose last commit is lost never comes to its end."""
     DELAY = "delay"
     """The offsets of every third transaction are so many seconds on their way."""
     FAIL = "fail"
@@ -53,7 +53,7 @@ class Deed(Enum):
 
 @dataclass(frozen=True)
 class Injection:
-    """`passing`: at the how-manieth passing of the step; for CUT at every one of that number."""
+    """`passing`: at the how-manieth passing of the step; for CUT at that, and twice or three times that."""
 
     deed: Deed
     step: AnyStep
@@ -86,7 +86,7 @@ class Injection:
                 return
             passed += 1
             if self.deed is Deed.CUT:
-                if passed % self.passing == 0:
+                if passed in (self.passing, 2 * self.passing, 3 * self.passing):
                     raise KafkaConnectionError(f"cut at {step.name}")
             elif passed == self.passing:
                 _end_or_stop(self.deed)

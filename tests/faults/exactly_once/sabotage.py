@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 
 from aiokafka import OffsetAndMetadata, TopicPartition
-from aiokafka.protocol.commit import OffsetFetchRequest_v3
+from aiokafka.protocol.commit import OffsetFetchRequest
 
 from app.kafka.compat import Kip447Producer
 from app.kafka.failpoints import Step
@@ -124,7 +125,7 @@ def unstable_offsets() -> None:
         for topic, partition in partitions:
             wanted.setdefault(topic, []).append(partition)
         coordinator = await asyncio.wait_for(client.coordinator_lookup(0, group), within)
-        answer = await client.send(coordinator, OffsetFetchRequest_v3(group, list(wanted.items())))
+        answer = await client.send(coordinator, OffsetFetchRequest(group, list(wanted.items())))
         return {
             TopicPartition(topic, partition): OffsetAndMetadata(offset, metadata)
             for topic, rows in answer.topics
@@ -136,24 +137,21 @@ def unstable_offsets() -> None:
 
 
 def restore_before_fence() -> None:
-    """The ends of the changelogs are those of before the offsets were read, while the predecessor can still commit."""
+    """Stores are restored before the offsets are read, while the predecessor can still commit."""
     sleep_not_noticed()
     dead_not_fenced()
 
     def make(begin: Any) -> Any:
         async def wrong(self: Any, new: Any, assigned: Any) -> None:
-            reader = self._means.reader
-            known = await reader.ends({each for held in new for each in held.changelogs.values()}, committed=True)
-            ends = reader.ends
-
-            async def early(*_arguments: Any, **_options: Any) -> Any:
-                return known
-
-            reader.ends = early
+            restorer, logs = self._means.restorer, {each for held in new for each in held.changelogs.values()}
+            ends = await self._means.reader.ends(logs, committed=True)
+            for held in new:
+                await restorer.restore(held, {each: ends[each] for each in held.changelogs.values()})
+            restorer.restore = partial(_restored_already, restorer)
             try:
                 await begin(self, new, assigned)
             finally:
-                reader.ends = ends
+                del restorer.restore
 
         return wrong
 
@@ -221,13 +219,15 @@ def unknown_outcome_taken_for_abort() -> None:
 
 
 def old_epoch_kept() -> None:
-    """Data that was asked for before a rebalance is worked on after it."""
+    """What was fetched in one turn is worked on in the next, even when a rebalance came between the two."""
+    kept: list[Any] = []
 
     async def wrong(self: Any) -> None:
-        processing, wanted = self._processing, self._processing.wanted()
+        processing = self._processing
+        processing.feed(kept)
+        kept.clear()
         busy = await processing.turn()
-        if wanted:
-            processing.feed(await fetch(self._means.group.consumer, wanted, timeout_ms=0 if busy else 10))
+        kept.extend(await fetch(self._means.group.consumer, processing.wanted(), timeout_ms=0 if busy else 10))
         await asyncio.sleep(0)
 
     instead(Life, "_turn", lambda _: wrong)
@@ -273,13 +273,14 @@ def tasks_kept_after_abort() -> None:
 def nothing_restored() -> None:
     """A standby, or what is left on disk, is taken as complete."""
 
-    def wrong(self: Any, held: Any, _targets: Any) -> asyncio.Future[None]:
-        self.stop(held.id)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+    instead(Restorer, "restore", lambda _: _restored_already)
 
-    instead(Restorer, "restore", lambda _: wrong)
+
+def _restored_already(self: Any, held: Any, _targets: Any) -> asyncio.Future[None]:
+    self.stop(held.id)
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def newest_generation() -> None:

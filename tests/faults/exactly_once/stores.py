@@ -44,7 +44,7 @@ class Kept:
 
 async def judge_stores(names: of.Names, folders: Iterable[Path], logs: Logs) -> tuple[list[Finding], int]:
     """folders: state directories of instances that have ended. What is wrong, and how many rows were compared."""
-    topology = _topology(names)
+    topology = topology_of(names)
     kept = [each for folder in folders for each in await _kept(topology, names.application, folder)]
     findings: list[Finding] = []
     reached: dict[TopicPartition, int] = {}
@@ -85,7 +85,7 @@ def _kind(due: Mapping[bytes, bytes], there: Mapping[bytes, bytes], key: bytes) 
     return Kind.LOST if key not in there else Kind.DIFFERENT
 
 
-def _topology(names: of.Names) -> Topology:
+def topology_of(names: of.Names) -> Topology:
     builder = Builder(StreamsConfig(application_id=names.application))
     of.topology(builder)
     return builder.build()
