@@ -34,7 +34,8 @@ from app.settings import Loaded, ProducerSettings, SettingsTree
 from app.statistics import BrokerStatistics, ConsumerStatistics, ProducerStatistics, ServiceStatistics, State
 from app.streams import Topology
 from app.topologies import build
-from app.web.server import bind, is_exposed, serve, url
+from app.web.advertising import own_address
+from app.web.server import bind, serve, url
 from app.worker.opening import open_worker
 from app.worker.queries import Queries
 from app.worker.worker import Worker
@@ -240,13 +241,14 @@ async def _run(service: Service, *, fresh: bool) -> None:
     topology = build(service.settings) if "streams" in service.settings.roles else None
     socket = bind(http, port_was_set=service.loaded.was_set("http.port"))
     log.info("the page is at %s", url(socket))
-    address = http.advertised or (None if is_exposed(socket) else url(socket).rstrip("/"))
+    known = service.settings.kafka.bootstrap_servers
+    address = http.advertised or own_address(socket, known[0] if known else None)
     token = http.token.get_secret_value() if http.token else None
     async with (
         serve(
             socket,
             service.statistics,
-            (http.host, *http.allowed_hosts, *([urlsplit(http.advertised).hostname or ""] if http.advertised else [])),
+            (http.host, *http.allowed_hosts, urlsplit(address).hostname or ""),
             streams=lambda: service.queries,
             token=token,
         ),

@@ -78,7 +78,7 @@ class StreamsStoreStatistics:
     """Changelog records missing: of a store that is restored or a standby. None: not known, or not logged."""
 
 
-TaskPhaseName = Literal["restoring", "running", "suspended", "standby"]
+TaskPhaseName = Literal["restoring", "running", "standby"]
 
 
 @dataclass(frozen=True, slots=True)

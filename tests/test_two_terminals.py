@@ -255,8 +255,8 @@ def numbers_sent(terminal: Terminal) -> int:
 def the_metrics_tell_the_same(terminal: Terminal) -> None:
     metrics = terminal.metrics()
     assert metrics["app_streams_paused"] == [({}, 0.0)]
-    assert dict((labels["state"], value) for labels, value in metrics["app_streams_state"])["RUNNING"] == 1
-    assert dict((labels["phase"], value) for labels, value in metrics["app_streams_tasks"])["running"] == TASKS
+    assert {labels["state"]: value for labels, value in metrics["app_streams_state"]}["RUNNING"] == 1
+    assert {labels["phase"]: value for labels, value in metrics["app_streams_tasks"]}["running"] == TASKS
     assert {labels["task"] for labels, _ in metrics["app_streams_task_processed_total"]} == terminal.running()
     assert metrics["app_streams_records_processed_total"][0][1] > 0
     assert metrics["app_streams_commit_latency_seconds_count"][0][1] > 0

@@ -40,7 +40,7 @@ from app.kafka.group_metadata import GroupMetadata
 from app.kafka.group_options import MembershipOptions, obstacle, refusal
 from app.kafka.leading import Rules
 from app.kafka.offset_commits import commit_offsets
-from app.kafka.outcomes import Fenced
+from app.kafka.outcomes import Fenced, root_cause
 from app.kafka.predecessors import remove_predecessors
 from app.kafka.presence import Presence
 from app.kafka.user_data import (
@@ -320,7 +320,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         """Errors for which aiokafka would wait for somebody to look."""
         group = self._options.group
         while True:
-            error = await next_trouble(self.consumer)
+            error = root_cause(await next_trouble(self.consumer))
             if (refused := refusal(error, self._options)) is not None:
                 self._fail(refused)
             else:

@@ -120,7 +120,7 @@ class HttpSettings(Section):
     advertised: OwnUrl | None = Field(
         None,
         description="http://host:port at which the other instances reach this one, for queries of tables; "
-        "unset: the address it listens on, where that is one",
+        "unset: the address it listens on, or if that is every one, the one from which it speaks to Kafka",
     )
     token: Token | None = Field(
         None,

@@ -16,6 +16,7 @@ class Context:
 
     __slots__ = (
         "application_id",
+        "dead_letters",
         "dropped_records",
         "emit",
         "headers",
@@ -23,6 +24,7 @@ class Context:
         "offset",
         "outputs",
         "partition",
+        "punctuations",
         "raw_key",
         "raw_value",
         "stream_time",
@@ -44,6 +46,8 @@ class Context:
         self.stream_time = -1
         self.now = 0
         self.dropped_records = 0
+        self.dead_letters = 0
+        self.punctuations = 0
         self.outputs: list[Row] = []
         self.emit: Callable[[Row], None] = self.outputs.append
 

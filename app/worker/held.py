@@ -11,11 +11,10 @@ from app.streams.task import Task
 
 
 class TaskPhase(enum.Enum):
-    """STANDBY: its stores follow the changelogs, nothing is processed. SUSPENDED: a rebalance decides whose it is."""
+    """STANDBY: its stores follow the changelogs, nothing is processed."""
 
     RESTORING = "restoring"
     RUNNING = "running"
-    SUSPENDED = "suspended"
     STANDBY = "standby"
 
 

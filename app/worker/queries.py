@@ -224,7 +224,7 @@ class Queries:
     def _place(self, name: str, partition: int, standby: bool) -> Place:
         task = self._task(name, partition)
         held = self._holding.held().get(task)
-        if held is not None and held.phase in (TaskPhase.RUNNING, TaskPhase.SUSPENDED):
+        if held is not None and held.phase is TaskPhase.RUNNING:
             return Here(partition)
         if held is not None and standby:
             return Here(partition, standby=True)

@@ -29,6 +29,8 @@ def report(worker: Worker) -> StreamsStatistics:
         processed=totals.processed,
         produced=totals.produced,
         dropped=totals.dropped + sum(task.dropped for task in tasks),
+        punctuations=totals.punctuations + sum(each.task.ctx.punctuations for each in held),
+        dead_letters=totals.dead_letters + sum(each.task.ctx.dead_letters for each in held),
         records_per_s=totals.rate.of(totals.processed),
         commits=totals.commits.statistics(),
         restore=RestoreStatistics() if stay is None or stay.restorer is None else stay.restorer.statistics(),

@@ -79,7 +79,9 @@ class Restorer:
         for each in logs_of(held, targets).values():
             if each.beyond:
                 topic, partition = each.partition
-                raise StateDamaged(f"it is at offset {each.position} of {topic}-{partition}, which ends at {each.target}")
+                raise StateDamaged(
+                    f"it is at offset {each.position} of {topic}-{partition}, which ends at {each.target}"
+                )
         self._begin(held, targets, done)
         return done
 

@@ -126,7 +126,10 @@ class Tasks:
         return {store: TopicPartition(self._changelog(store), task.partition) for store in self._logged(part)}
 
     def _let_go(self, held: HeldTask) -> None:
-        self._totals.dropped += held.task.ctx.dropped_records
+        ctx, totals = held.task.ctx, self._totals
+        totals.dropped += ctx.dropped_records
+        totals.dead_letters += ctx.dead_letters
+        totals.punctuations += ctx.punctuations
         held.task.abandon()
         for source in held.sources:
             if self.readers.get(source) is held:

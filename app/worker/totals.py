@@ -58,7 +58,9 @@ class Totals:
     produced: int = 0
     """Rows handed to the writers: outputs and changelog."""
     dropped: int = 0
-    """Of tasks that are no longer here."""
+    dead_letters: int = 0
+    punctuations: int = 0
+    """These three of tasks that are no longer here."""
     rebalances: int = 0
     producers: int = 0
     last_error: str | None = None

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -34,6 +34,11 @@ SHORT_GC = (4_000, 20, 1_000)
 """Looking for cycles holds the loop for as long as there are new objects to look at: some thousands take a few ms. What
 was there before, modules and settings above all, is not looked at again."""
 
+LOOK_EVERY = 0.05
+"""Seconds between two looks at the state, for those who listen."""
+
+StateListener = Callable[[StreamsState, StreamsState], None]
+
 MENDABLE: tuple[type[Exception], ...] = (*CLIENT_FAILED, BrokerUnavailable, TransactionFailed)
 
 
@@ -48,15 +53,24 @@ class Worker:
         self.totals = Totals()
         self.identity: Identity | None = None
         self.stay: Stay | None = None
-        self._stopping = False
+        self._listeners: list[StateListener] = []
+        self._stopped = asyncio.Event()
+        self._told: StreamsState = "CREATED"
+        self._ended = False
         self._failed = False
+
+    def listen(self, listener: StateListener) -> None:
+        """Call it with the old and the new state when that changes, on the event loop (KafkaStreams.StateListener)."""
+        self._listeners.append(listener)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Raises ServiceError; what another attempt may mend is tried again."""
         settings = self.given.settings
         directory = state_home(settings) if settings.store == "disk" else None
+        self._stopped = stop
         gc.freeze()
         gc.set_threshold(*SHORT_GC)
+        telling = asyncio.create_task(self._tell_states())
         try:
             with identified(directory, settings.application_id) as self.identity:
                 async with States(self.topology, self.identity.slot) as states:
@@ -71,8 +85,10 @@ class Worker:
             self._failed = True
             raise
         finally:
-            self._stopping = True
+            self._ended = True
             self.stay = None
+            telling.cancel()
+            self._tell()
 
     async def _stays(self, states: States, identity: Identity, stop: asyncio.Event) -> None:
         pause = FIRST_PAUSE
@@ -91,6 +107,18 @@ class Worker:
                 pause = min(2 * pause, LONGEST_PAUSE)
             finally:
                 self.stay = None
+
+    async def _tell_states(self) -> None:
+        while True:
+            self._tell()
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _tell(self) -> None:
+        before, self._told = self._told, self.state
+        if before != self._told:
+            log.info("streams: %s, was %s", self._told, before)
+            for listener in self._listeners:
+                listener(before, self._told)
 
     async def _linked(self, stop: asyncio.Event) -> bool:
         """Waits for Kafka; False: it is time to stop."""
@@ -117,10 +145,12 @@ class Worker:
     def state(self) -> StreamsState:
         if self._failed:
             return "ERROR"
-        if self._stopping:
+        if self._ended:
             return "NOT_RUNNING"
         if self.identity is None:
             return "CREATED"
+        if self._stopped.is_set():
+            return "PENDING_SHUTDOWN"
         assigned = None if self.stay is None or self.stay.group is None else self.stay.group.assigned
         return "REBALANCING" if assigned is None or self.restoring else "RUNNING"
 

@@ -80,7 +80,7 @@ def test_the_stream_engine() -> None:
 
 
 def test_its_tasks_and_stores() -> None:
-    for phase, count in (("running", 1), ("restoring", 1), ("suspended", 0), ("standby", 0)):
+    for phase, count in (("running", 1), ("restoring", 1), ("standby", 0)):
         assert value(WELL, "app_streams_tasks", phase=phase) == count
     assert value(WELL, "app_streams_task_processed_total", task="0_0") == 6_543
     assert value(WELL, "app_streams_task_dropped_total", task="0_0") == 2

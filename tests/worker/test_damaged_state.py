@@ -108,7 +108,9 @@ DAMAGES = (
     Damage("data deleted", "closed", lambda task: (task / "data.mdb").unlink(), "data.mdb is gone"),
     Damage("data a link", "closed", _link, "no regular file"),
     Damage("metadata deleted", "killed", lambda task: (task / "metadata.json").unlink(), "its metadata are gone"),
-    Damage("metadata scribbled", "closed", lambda task: (task / "metadata.json").write_text("{}"), "fails its checksum"),
+    Damage(
+        "metadata scribbled", "closed", lambda task: (task / "metadata.json").write_text("{}"), "fails its checksum"
+    ),
     Damage("of another application", "closed", lambda task: _said(task, application_id="x"), "another application id"),
     Damage("of another task", "closed", lambda task: _said(task, task="0_7"), "another task"),
     Damage("of another topology", "closed", lambda task: _said(task, subtopology="x"), "another sub-topology"),

@@ -1,4 +1,4 @@
-"""Records that cannot be handled: kept in the dead-letter topic within the transaction, or the end, in one clear line."""
+"""Records that cannot be handled: dead letters within the transaction, or the end with one clear line."""
 
 import asyncio
 import uuid
@@ -69,6 +69,7 @@ def test_dead_letters_are_kept_and_the_flow_goes_on(place: Place) -> None:
         letters.until(lambda records: len(records) >= 3, "a letter for each")
         grown.until(lambda records: len(records) >= 4, "all that fit")
         wait_until("all are committed", lambda: place.offset() == 7)
+        assert len(letters.records) == 3
         assert numbers(counted.records) == [1, 2, 3, 4, 5, 6]
         assert [record.value for record in grown.records] == [b"x" * 7] * 4
         assert [record.value for record in letters.records[:2]] == [NO_NUMBER, NEGATIVE]
@@ -84,9 +85,7 @@ def test_dead_letters_are_kept_and_the_flow_goes_on(place: Place) -> None:
 @pytest.mark.parametrize(
     ("word", "node"), [(NO_NUMBER, "numbers"), (NEGATIVE, "grow"), (TOO_LARGE, "")], ids=["bytes", "code", "size"]
 )
-def test_a_failure_ends_it_with_record_node_and_task_and_commits_nothing(
-    word: bytes, node: str, place: Place
-) -> None:
+def test_a_failure_ends_it_with_record_node_and_task_and_commits_nothing(word: bytes, node: str, place: Place) -> None:
     place.send(word)
     site = place.site
     with tailing(site.server, site.topic("in-out")) as counted:
@@ -110,13 +109,23 @@ def test_a_failure_ends_it_with_record_node_and_task_and_commits_nothing(
 
 
 def test_a_topic_that_a_record_names_and_nobody_made_is_an_error_of_that_record(place: Place) -> None:
-    place.send(b"nowhere")
+    place.send(b"nowhere", b"in")
+    site = place.site
     with living(place.folder, place.settings("unknown_topic", "fail")) as life:
         assert life.process.wait(30) == ExitCode.BUG
     *_, last = life.log.read_text().splitlines()
-    assert f"topic {place.site.topic('in-nowhere')} does not exist" in last
+    assert f"topic {site.topic('in-nowhere')} does not exist" in last
     assert "Traceback" not in life.log.read_text()
     assert place.offset() == 0
+    site.create("in-in")
+    with (
+        tailing(site.server, site.topic("in-in")) as written,
+        tailing(site.server, f"{site.name}.dlq") as letters,
+        service(place.folder, place.settings("unknown_topic", "dead_letter")),
+    ):
+        written.until(lambda records: len(records) == 1, "the next record")
+        letters.until(lambda records: len(records) == 1, "the letter")
+        assert dict(letters.records[0].headers)["__streams.errors.message"].endswith(b"does not exist")
 
 
 def test_a_topology_that_reads_a_missing_topic_is_refused_at_the_start(place: Place) -> None:

@@ -54,11 +54,6 @@ class TestPlaces:
         assert place(one, counts(key_of(2))) == Here(2)
         assert read(one, counts(key_of(2))) == [3]
 
-    def test_a_task_that_a_rebalance_has_stopped_still_answers(self) -> None:
-        one = Instance("one", counting())
-        one.take("counts", 2).phase = TaskPhase.SUSPENDED
-        assert place(one, counts(key_of(2))) == Here(2)
-
     def test_a_restoring_one_answers_on_request_only(self) -> None:
         one = Instance("one", counting())
         one.take("counts", 2, TaskPhase.RESTORING)

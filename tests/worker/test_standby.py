@@ -1,10 +1,8 @@
 """Copies that follow, tables that every process has, members that keep their name, topics that grow."""
 
 import asyncio
-import os
 import signal
-import uuid
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from kafka.admin import KafkaAdminClient, NewPartitions
 
 from app.errors import ConfigError
 from app.streams import Builder, Materialized
-from app.streams.model import TopicPartition
 from app.streams.serdes import utf8
 from app.worker.held import TaskPhase
 from app.worker.worker import Worker
@@ -61,16 +58,17 @@ def phase(worker: Worker, phase: TaskPhase) -> int:
 def test_a_copy_takes_over_with_nothing_to_restore(kafka: str, tmp_path: Path) -> None:
     """The owner is killed: nobody is told anything."""
     site = site_of(kafka, tmp_path / "state")
-    settings = environment(
-        kafka, site.name, site.topic("in"), tmp_path / "state", APP_STREAMS__STANDBYS="1", APP_STREAMS__GUARANTEE="exactly_once_v2"
-    )
+    settings = environment(kafka, site.name, site.topic("in"), tmp_path / "state", APP_STREAMS__STANDBYS="1")
 
     async def main() -> None:
         worker = site.worker(standbys=1)
         with living(tmp_path, settings) as owner, tailing(kafka, site.topic("in-out")) as outputs:
             async with working(worker):
                 await site.send("in", words())
-                await until(lambda: (phase(worker, TaskPhase.RUNNING), phase(worker, TaskPhase.STANDBY)) == (1, 1), "each has one of each")
+                await until(
+                    lambda: (phase(worker, TaskPhase.RUNNING), phase(worker, TaskPhase.STANDBY)) == (1, 1),
+                    "each has one of each",
+                )
                 await until(lambda: exact(outputs, 1), "all are counted")
                 await site.send("in", words())
                 await until(lambda: exact(outputs, 2), "all are counted twice")
@@ -120,7 +118,7 @@ def test_a_static_member_that_comes_back_in_time_moves_nothing(kafka: str, tmp_p
         stays = site.worker(instance_id="one", session_timeout_ms=15_000)
         with tailing(kafka, site.topic("in-out")) as outputs:
             async with working(stays):
-                async with working(site.worker(instance_id="two", session_timeout_ms=15_000)) as _:
+                async with working(site.worker(instance_id="two", session_timeout_ms=15_000)):
                     await until(lambda: phase(stays, TaskPhase.RUNNING) == 1 and len(stays.peers()) == 2, "a half each")
                     await site.send("in", words())
                     await until(lambda: exact(outputs, 1), "all are counted")
@@ -170,9 +168,9 @@ def test_partitions_that_do_not_fit_the_tables_any_more_are_refused(kafka: str, 
         await until(lambda: phase(worker, TaskPhase.RUNNING) == PARTITIONS, "it runs")
         grow(site, "in")
         async with asyncio.timeout(20):
-            with pytest.raises(ConfigError, match="-counts-changelog has 2 partitions.*reset"):
+            with pytest.raises(ConfigError, match=r"-counts-changelog has 2 partitions.*reset"):
                 await task
-        with pytest.raises(ConfigError, match="-counts-changelog has 2 partitions.*reset"):
+        with pytest.raises(ConfigError, match=r"-counts-changelog has 2 partitions.*reset"):
             await site.worker().run(asyncio.Event())
 
     asyncio.run(main())

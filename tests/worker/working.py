@@ -102,7 +102,7 @@ def _up(server: str) -> Link:
         return None
 
     link = Link(server, reach)
-    link._up.set()
+    link._up.set()  # noqa: SLF001 - no watch runs: the broker is there
     return link
 
 

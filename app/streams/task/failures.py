@@ -105,6 +105,7 @@ class Failures:
         verdict = handler(error, cause, self._dead_letters(error, cause))
         for letter in verdict.rows:
             self._ctx.emit(letter)
+        self._ctx.dead_letters += len(verdict.rows)
         if not verdict.resume:
             origin = _origin(error.topic, error.partition, error.offset)
             raise fault(cause, origin=origin, node=error.node, task=error.task) from cause

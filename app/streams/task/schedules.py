@@ -49,6 +49,7 @@ class Schedules:
         ctx.topic, ctx.partition, ctx.offset = None, -1, -1
         ctx.timestamp, ctx.headers = time, ()
         ctx.raw_key = ctx.raw_value = None
+        ctx.punctuations += 1
         try:
             punctuator.punctuate(time)
         except RecordError:
