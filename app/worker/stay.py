@@ -17,11 +17,12 @@ from app.kafka.internal_topics import Internal
 from app.kafka.link import Link
 from app.kafka.membership import Membership, MembershipOptions, Standing, membership
 from app.kafka.outcomes import TransactionFailed
+from app.kafka.partition_counts import partition_count
 from app.kafka.purging import Purger
 from app.kafka.stable_offsets import stable_offsets
 from app.kafka.transactions import TransactionOptions, transactional_producer
 from app.kafka.transport import BATCH_BYTES, Transport
-from app.kafka.writing import RowWriter
+from app.kafka.writing import RowWriter, UnknownTopic
 from app.settings.model import StreamsSettings
 from app.streams.assignment import ACCEPTABLE_LAG
 from app.streams.model import TopicPartition
@@ -78,6 +79,8 @@ class Stay:
         self._totals = totals
         self._rebalance = Rebalance()
         self._transport_now: Transport | None = None
+        self._named: dict[str, int] = {}
+        """Partitions of topics that only records name."""
         self.tables: GlobalTables | None = None
         self.tasks: Tasks | None = None
         self.group: Membership | None = None
@@ -150,6 +153,19 @@ class Stay:
                 log.log(level, "the transaction under way is given up and done again: %s", describe(error))
                 self._forget()
                 await asyncio.sleep(PAUSE_AFTER_FAILURE * min(failures, 20))
+            except UnknownTopic as unknown:
+                await self._look_for(unknown)
+                self._forget()
+
+    async def _look_for(self, unknown: UnknownTopic) -> None:
+        """A record named a topic that the topology does not: where it is there, what was written meanwhile is done
+        again, once for each such topic. Raises UnknownTopic."""
+        topic = unknown.topic
+        count = None if self.group is None else await partition_count(self.group.consumer, topic)
+        if count is None or count == self._named.get(topic):
+            raise unknown
+        log.info("topic %s has %d partitions; the transaction under way is done again", topic, count)
+        self._named[topic] = count
 
     async def _live(self, reader: ChangelogReader, stop: asyncio.Event, paused: Callable[[], bool]) -> None:
         given, group, tasks, restorer = self.given, self.group, self.tasks, self.restorer
@@ -248,7 +264,7 @@ class Stay:
         """How many a topic has, as far as anyone told us."""
         assigned = None if self.group is None else self.group.assigned
         found = None if assigned is None else assigned.counts.get(topic)
-        return found if found is not None else self.internal.counts.get(topic)
+        return found or self.internal.counts.get(topic) or self._named.get(topic)
 
     def _reset_rule(self, source: TopicPartition) -> Reset | int | None:
         topology = self.given.topology

@@ -45,7 +45,7 @@ def grown(number: int) -> str:
 def unknown_topic(builder: Builder, topic: str) -> None:
     """Goes where each record says."""
     builder.stream(topic, key=utf8, value=utf8, name="words").to(
-        lambda _key, word, _origin: f"{topic}-{word}", key=utf8, value=utf8
+        lambda _key, word, _origin: topic.removesuffix("in") + word, key=utf8, value=utf8
     )
 
 

@@ -108,24 +108,29 @@ def test_a_failure_ends_it_with_record_node_and_task_and_commits_nothing(word: b
         assert len(counted.records) == 0
 
 
-def test_a_topic_that_a_record_names_and_nobody_made_is_an_error_of_that_record(place: Place) -> None:
-    place.send(b"nowhere", b"in")
+def test_a_topic_that_a_record_names_is_found_when_it_is_there_and_an_error_when_not(place: Place) -> None:
     site = place.site
-    with living(place.folder, place.settings("unknown_topic", "fail")) as life:
-        assert life.process.wait(30) == ExitCode.BUG
-    *_, last = life.log.read_text().splitlines()
-    assert f"topic {site.topic('in-nowhere')} does not exist" in last
-    assert "Traceback" not in life.log.read_text()
-    assert place.offset() == 0
-    site.create("in-in")
+    site.create("early")
+    place.send(b"early", b"early")
     with (
-        tailing(site.server, site.topic("in-in")) as written,
-        tailing(site.server, f"{site.name}.dlq") as letters,
-        service(place.folder, place.settings("unknown_topic", "dead_letter")),
+        tailing(site.server, site.topic("early")) as early,
+        living(place.folder, place.settings("unknown_topic", "fail")) as life,
     ):
-        written.until(lambda records: len(records) == 1, "the next record")
-        letters.until(lambda records: len(records) == 1, "the letter")
-        assert dict(letters.records[0].headers)["__streams.errors.message"].endswith(b"does not exist")
+        early.until(lambda records: len(records) == 2, "what is for the first one")
+        site.create("late")
+        with tailing(site.server, site.topic("late")) as late:
+            place.send(b"early", b"late", b"early", b"late")
+            late.until(lambda records: len(records) == 2, "what is for the second one")
+            early.until(lambda records: len(records) == 4, "and the first one")
+        wait_until("all is committed", lambda: place.offset() == 6)
+        place.send(b"nowhere")
+        assert life.process.wait(30) == ExitCode.BUG
+        early.more(timeout_ms=300)
+        assert len(early.records) == 4, "what was done again was not seen before"
+    *_, last = life.log.read_text().splitlines()
+    assert f"topic {site.topic('nowhere')} does not exist" in last
+    assert "Traceback" not in life.log.read_text()
+    assert place.offset() == 6
 
 
 def test_a_topology_that_reads_a_missing_topic_is_refused_at_the_start(place: Place) -> None:
