@@ -162,7 +162,7 @@ class Stay:
         again, once for each such topic. Raises UnknownTopic."""
         topic = unknown.topic
         count = None if self.group is None else await partition_count(self.group.consumer, topic)
-        if count is None or count == self._named.get(topic):
+        if count is None or count == self.partitions(topic):
             raise unknown
         log.info("topic %s has %d partitions; the transaction under way is done again", topic, count)
         self._named[topic] = count
@@ -264,7 +264,7 @@ class Stay:
         """How many a topic has, as far as anyone told us."""
         assigned = None if self.group is None else self.group.assigned
         found = None if assigned is None else assigned.counts.get(topic)
-        return found or self.internal.counts.get(topic) or self._named.get(topic)
+        return self._named.get(topic) or found or self.internal.counts.get(topic)
 
     def _reset_rule(self, source: TopicPartition) -> Reset | int | None:
         topology = self.given.topology

@@ -16,7 +16,7 @@ from app.kafka.membership import Peer
 from app.kafka.outcomes import TransactionFailed
 from app.settings.folders import state_home
 from app.statistics import StreamsState, StreamsStatistics
-from app.streams.errors import StreamsError
+from app.streams.errors import RecordError, StreamsError
 from app.streams.model import TaskId
 from app.streams.topology.description import describe as describe_topology
 from app.worker.failures import StreamsFailed
@@ -77,10 +77,12 @@ class Worker:
                     await self._stays(states, self.identity, stop)
         except StreamsError as error:
             self._failed = True
-            raise StreamsFailed(
-                f"streams: {error}",
-                try_next="mend the topology or the record; APP_STREAMS__ERRORS=dead_letter skips such records",
-            ) from error
+            remedy = (
+                "mend the topology or the record; APP_STREAMS__ERRORS=dead_letter skips such records"
+                if isinstance(error, RecordError)
+                else "mend the topology or make what it needs"
+            )
+            raise StreamsFailed(f"streams: {error}", try_next=remedy) from error
         except ServiceError:
             self._failed = True
             raise

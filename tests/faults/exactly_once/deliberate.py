@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.faults.exactly_once.instances import SESSION_S, SOUND
 from tests.faults.exactly_once.schedule import INSTANCES, Fault, Kind
+from tests.faults.exactly_once.topology import GRACE_MS, WINDOW_MS
 from tests.faults.exactly_once.trial import Terms
 
 PASSING: Final = 8
@@ -55,11 +56,13 @@ def _again(injection: str) -> Scenario:
 
 
 def _rebalances(times: int, injections: tuple[str, ...] = ()) -> Scenario:
-    coming = Fault(Kind.REBALANCE, INSTANCES, 3.0, 0.0, patient=True)
+    """Far enough apart for tasks to move: only when their copies are warm."""
+    coming = Fault(Kind.REBALANCE, INSTANCES, 6.0, 0.0, patient=True)
     return Scenario((coming,) * times, injections, instances=2)
 
 
-RESTART: Final = Scenario((Fault(Kind.TERM, 0, 6.0, 0.0, patient=True),))
+RESTART: Final = Scenario((Fault(Kind.TERM, 0, (WINDOW_MS + GRACE_MS) / 1000 + 5, 0.0, patient=True),))
+"""When the first windows are closed and their results are out."""
 
 CASES: Final[Mapping[str, Scenario]] = {
     "offsets-before-outputs": _crash("CONFIRMED"),
@@ -72,12 +75,12 @@ CASES: Final[Mapping[str, Scenario]] = {
     "producer-used-again": _again("cut:OFFSETS_HELD:7"),
     "unknown-outcome-taken-for-abort": _again("cut:END_SENT:7"),
     "tasks-kept-after-abort": _again("cut:CONFIRMED:7"),
-    "old-epoch-kept": _rebalances(4),
+    "old-epoch-kept": _rebalances(2),
     "position-too-far": _crash("END_ANSWERED"),
     "kept-tasks-from-old-offsets": _rebalances(2),
     "nothing-restored": _crash("END_ANSWERED"),
-    "newest-generation": _rebalances(6, ("delay:OFFSETS_HELD:13",)),
-    "rebalance-not-awaited": _rebalances(4),
+    "newest-generation": _rebalances(2, ("delay:OFFSETS_HELD:13",)),
+    "rebalance-not-awaited": _rebalances(2),
     "uncommitted-read": _crash("CONFIRMED", times=2),
     "uncommitted-restored": _crash("CONFIRMED", times=2),
     "metadata-dropped": RESTART,

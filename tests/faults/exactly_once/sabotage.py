@@ -8,6 +8,7 @@ another, the fault takes down both, and says so.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import SimpleNamespace
@@ -219,13 +220,17 @@ def unknown_outcome_taken_for_abort() -> None:
 
 
 def old_epoch_kept() -> None:
-    """What was fetched in one turn is worked on in the next, even when a rebalance came between the two."""
+    """What was fetched is worked on a while later, even when a rebalance came between the two."""
     kept: list[Any] = []
+    since = 0.0
 
     async def wrong(self: Any) -> None:
+        nonlocal since
         processing = self._processing
-        processing.feed(kept)
-        kept.clear()
+        if time.monotonic() - since > 0.2:
+            processing.feed(kept)
+            kept.clear()
+            since = time.monotonic()
         busy = await processing.turn()
         kept.extend(await fetch(self._means.group.consumer, processing.wanted(), timeout_ms=0 if busy else 10))
         await asyncio.sleep(0)
@@ -306,7 +311,8 @@ def newest_generation() -> None:
 
 
 def rebalance_not_awaited() -> None:
-    """Others take the tasks over while what was worked on here is not committed."""
+    """Others take the tasks over while what was worked on here is not committed, and the group refuses nobody."""
+    offsets_without_group()
 
     async def wrong(self: Any, lost: bool) -> None:
         self.holding = True

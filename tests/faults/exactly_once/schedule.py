@@ -20,7 +20,8 @@ class Kind(enum.Enum):
     REBALANCE = "rebalance"
     """An instance beyond the usual ones joins, or leaves if it is there."""
     CRASH = "crash at a step"
-    """Of a transaction, in the next life of the instance; then it is started again."""
+    """Of a transaction, in the next life of the instance; then it is started again, unless it is impatient: then the
+    next fault, or the end of the plan, starts it."""
     FREEZE = "stop at a step"
     """The same, and it wakes beyond its session."""
 

@@ -30,7 +30,7 @@ async def test_every_output_is_exact_whatever_happens(
 async def test_a_crash_at_each_step_of_a_transaction_leaves_no_trace(kafka: str, tmp_path: Path) -> None:
     assert set(Step) < set(STEPS)
     crashes = [
-        Fault(Kind.CRASH, 0, 0.0, 0.0, patient=True, injection=f"crash:{step.name}:{2 + at % 3}")
+        Fault(Kind.CRASH, 0, 0.0, 0.0, patient=False, injection=f"crash:{step.name}:{2 + at % 3}")
         for at, step in enumerate(STEPS)
     ]
     outcome = await attempt(kafka, tmp_path, Terms(SEED, crashes, instances=1, commit_ms=100))

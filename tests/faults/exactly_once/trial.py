@@ -207,7 +207,8 @@ class Trial:
                 await instance.start(fault.injection)
                 await self._reached(fault, instance.wait(REACHED_WITHIN_S))
                 await asyncio.sleep(fault.lasts)
-                await instance.start()
+                if fault.patient:
+                    await instance.start()
             case Kind.FREEZE:
                 await instance.kill()
                 await instance.start(fault.injection)
