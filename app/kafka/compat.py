@@ -334,6 +334,8 @@ class IdempotentProducer(AIOKafkaProducer):  # type: ignore[misc]
             *(batch for batches in accumulator._batches.values() for batch in batches),
         ]
         await self._sender.kill()
+        # A batch that waits to be sent again would look for itself there when it fails, and find nothing.
+        accumulator._pending_batches.update(batch for batch in left if batch.retry_count)
         accumulator.fail_all(ProducerClosed())
         waiters = [batch._drain_waiter for batch in left]
         waiters += [waiter for _, _, waiter in manager._pending_txn_offsets]

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     InvalidTxnState,
     KafkaConnectionError,
     KafkaError,
+    ProducerClosed,
     ProducerFenced,
     RebalanceInProgressError,
     UnknownMemberIdError,
@@ -169,3 +170,20 @@ async def test_sequence_numbers_go_from_the_largest_to_zero() -> None:
     manager.increment_sequence_number(A, 5)
     assert manager.sequence_number(A) == 3
     await producer.stop()
+
+
+async def test_a_batch_that_waits_to_be_sent_again_fails_quietly() -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    producer = IdempotentProducer()
+    manager, accumulator = (vars(producer)[name] for name in ("_txn_manager", "_message_accumulator"))
+    manager.set_pid_and_epoch(1, 0)
+    batch = producer.create_batch()
+    batch.append(timestamp=0, key=None, value=b"a", headers=[])
+    confirmed = await accumulator.add_batch(batch, A, 1)
+    accumulator.reenqueue(vars(type(accumulator))["_pop_batch"](accumulator, A))
+    await producer.kill()
+    with pytest.raises(ProducerClosed):
+        await confirmed
+    await producer.stop()
+    assert not told

@@ -23,7 +23,7 @@ TERM_WITHIN_S: Final = 20.0
 PYTHON_STARTS_WITHIN_S: Final = 0.5
 SOUND: Final = "-"
 """No deliberate fault."""
-SIGNS_OF_A_BUG: Final = ("Traceback (most recent call last)", "internal error")
+SIGNS_OF_A_BUG: Final = ("Traceback (most recent call last)", "internal error", '"logger": "asyncio"')
 
 
 @dataclass(frozen=True)

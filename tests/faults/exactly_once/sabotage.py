@@ -294,9 +294,9 @@ def newest_generation() -> None:
     groups: list[Any] = []
 
     def noting(take: Any) -> Any:
-        def taken(self: Any, assigned: Any) -> None:
-            groups.append(assigned.group)
-            take(self, assigned)
+        def taken(self: Any, group: Any, *rest: Any) -> None:
+            groups.append(group)
+            take(self, group, *rest)
 
         return taken
 
@@ -306,7 +306,7 @@ def newest_generation() -> None:
 
         return wrong
 
-    instead(Life, "_take", noting)
+    instead(Membership, "_take", noting)
     instead(Kip447Producer, "send_offsets_to_transaction", make)
 
 

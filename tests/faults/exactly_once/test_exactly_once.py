@@ -17,9 +17,7 @@ MIXED = {Kind.KILL: 3, Kind.TERM: 2, Kind.ZOMBIE: 1, Kind.BROKER: 1, Kind.REBALA
 
 
 @pytest.mark.timeout(300)
-async def test_every_output_is_exact_whatever_happens(
-    broker_factory: Callable[..., BrokerUnderTest], tmp_path: Path
-) -> None:
+async def test_every_output_is_exact(broker_factory: Callable[..., BrokerUnderTest], tmp_path: Path) -> None:
     broker = broker_factory()
     terms = Terms(SEED, plan(SEED, MIXED, SESSION_S), static=False)
     outcome = await attempt(broker.address, tmp_path / "trial", terms, broker)
