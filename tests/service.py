@@ -4,7 +4,8 @@ import http.client
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.faults.lives import Life, living
@@ -47,7 +48,18 @@ def is_ready(port: int) -> bool:
 
 @contextmanager
 def service(folder: Path, settings: Mapping[str, str]) -> Iterator[tuple[Life, int]]:
-    port = free_port()
-    with living(folder, {**settings, "APP_HTTP__PORT": str(port)}) as life:
-        wait_until("it listens", lambda: listens(port))
+    """Once it listens, on a port that was free a moment before; another is taken if somebody was faster."""
+    with ExitStack() as stack:
+        while True:
+            port = free_port()
+            life = stack.enter_context(living(folder, {**settings, "APP_HTTP__PORT": str(port)}))
+            wait_until("it listens", partial(_listens_or_ended, life, port))
+            if life.process.poll() is None:
+                break
+            log = life.log.read_text()
+            assert "is already in use" in log, log
         yield life, port
+
+
+def _listens_or_ended(life: Life, port: int) -> bool:
+    return life.process.poll() is not None or listens(port)

@@ -14,6 +14,7 @@ from app.errors import BrokerUnavailable, ServiceError
 from app.kafka.failures import CLIENT_FAILED, describe, fatal
 from app.kafka.membership import Peer
 from app.kafka.outcomes import TransactionFailed
+from app.kafka.writing import RowTooLarge
 from app.settings.folders import state_home
 from app.statistics import StreamsState, StreamsStatistics
 from app.streams.errors import RecordError, StreamsError
@@ -79,7 +80,7 @@ class Worker:
             self._failed = True
             remedy = (
                 "mend the topology or the record; APP_STREAMS__ERRORS=dead_letter skips such records"
-                if isinstance(error, RecordError)
+                if isinstance(error, RecordError | RowTooLarge)
                 else "mend the topology or make what it needs"
             )
             raise StreamsFailed(f"streams: {error}", try_next=remedy) from error
