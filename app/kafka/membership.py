@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from app.errors import BrokerUnavailable, ConfigError, TryAgain
 from app.kafka.assignor import Hooks, StreamsAssignor
 from app.kafka.closing import close
-from app.kafka.compat import group_metadata
+from app.kafka.compat import FencedInstanceIdError, group_metadata
 from app.kafka.compat_group import (
     gate,
     go_on,
@@ -311,10 +311,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     def _look_for_rival(self) -> None:
         """Two live processes with one instance id would take it from each other for ever; the elder one ends."""
-        group, instance = self._options.group, self._options.instance_id
-        if instance is not None and self._presence.stolen():
-            mend = "give each its own APP_STREAMS__INSTANCE_ID"
-            self._fail(TryAgain(f"another process is member {instance} of group {group}", try_next=mend))
+        if self._options.instance_id is not None and self._presence.stolen():
+            self._give_way()
+
+    def _give_way(self) -> None:
+        what = f"another process is member {self._options.instance_id} of group {self._options.group}"
+        self._fail(TryAgain(what, try_next="give each its own APP_STREAMS__INSTANCE_ID"))
 
     async def _heed(self) -> None:
         """Errors for which aiokafka would wait for somebody to look."""
@@ -323,6 +325,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             error = root_cause(await next_trouble(self.consumer))
             if (refused := refusal(error, self._options)) is not None:
                 self._fail(refused)
+            elif FencedInstanceIdError.__name__ in repr(error):  # aiokafka keeps of it no more than its name
+                self._give_way()
             else:
                 self._wait_for(obstacle(error, group))
             await asyncio.sleep(TROUBLE_PAUSE)
