@@ -8,7 +8,11 @@ ServiceError            one line: what failed, why, what to do next
 └── NoPermission        77  wrong credentials, or an operation that is not allowed
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
+from typing import TypeVar
+
+Error = TypeVar("Error", bound=BaseException)
 
 
 class ExitCode(IntEnum):
@@ -53,3 +57,18 @@ class TryAgain(ServiceError):
 
 class NoPermission(ServiceError):
     code = ExitCode.NO_PERMISSION
+
+
+def cause_of(group: BaseExceptionGroup[Error], *telling: type[BaseException]) -> Error:
+    """Of what a task group raised, what a user is told: the first fault that says what to do (a ServiceError, or one of
+    `telling`), else the first error."""
+    leaves = list(_leaves(group))
+    return next((error for error in leaves if isinstance(error, (ServiceError, *telling))), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[Error]) -> Iterator[Error]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

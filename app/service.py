@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from app import __version__
 from app.broker import Broker, embedded
-from app.errors import ExitCode, ServiceError
+from app.errors import ExitCode, cause_of
 from app.kafka.clients import client_options, target
 from app.kafka.closing import abandoned
 from app.kafka.dead_letters import DeadLetters
@@ -334,18 +334,4 @@ async def _together(watches: Sequence[Work], roles: Sequence[Work]) -> None:
             for watcher in watchers:
                 watcher.cancel()
     except BaseExceptionGroup as group:
-        raise _cause(group) from group
-
-
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a user is told: the first fault that says what to do, else the first error."""
-    leaves = list(_leaves(group))
-    return next((error for error in leaves if isinstance(error, ServiceError | OutputClosed)), leaves[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+        raise cause_of(group, OutputClosed) from group

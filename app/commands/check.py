@@ -95,8 +95,10 @@ def redacted(text: str, settings: SettingsTree) -> str:
     """Brokers and token endpoints may repeat what they were sent."""
     kafka = settings.kafka
     for secret in (kafka.sasl_password, kafka.ssl_keypassword, kafka.oauth_token, kafka.oauth_client_secret):
-        if secret is not None and secret.get_secret_value():
-            text = text.replace(secret.get_secret_value(), "********")
+        if secret is not None and (plain := secret.get_secret_value()):
+            # In JSON a quotation mark or a backslash of it is written otherwise; that form first, for it is longer.
+            for form in (dumps(plain, ensure_ascii=False)[1:-1], plain):
+                text = text.replace(form, "********")
     return text
 
 

@@ -1,12 +1,14 @@
 """`python -m app dlq [list | show | replay]`: the records that could not be handled, and their way back."""
 
 import re
+import sys
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from app.commands.check import fitting
 from app.commands.topics import count
 from app.commands.where import kafka_servers
 from app.errors import ExitCode, UsageError
@@ -14,16 +16,19 @@ from app.kafka.admin import Admin, open_admin
 from app.kafka.clients import Target, target
 from app.kafka.cluster import TopicState, missing
 from app.kafka.faults import printable
-from app.kafka.letters import DeadLetter, open_letters
-from app.kafka.replaying import Progress, Sent, already_sent, open_replay
+from app.kafka.letters import CUT, DeadLetter, Letters, open_letters
+from app.kafka.replaying import Progress, Sent, Sources, already_sent, never, open_replay
 from app.loop import run as run_loop
 from app.settings import Loaded
 from app.streams.model import TopicPartition
+from app.streams.topology.names import name_fault
 
 NEWEST: Final = 10
 SHOWN_BYTES: Final = 4_096
-CHUNK, CHUNK_BYTES = 500, 4 << 20
-"""Records and bytes of one transaction."""
+CHUNK, CHUNK_BYTES = 5_000, 4 << 20
+"""Records and bytes of one transaction; what is sent is looked through anew for each."""
+Chosen = Mapping[TopicPartition, set[int]]
+"""Offsets of the letters to be sent."""
 _ACTIONS: Final = ("list", "show", "replay")
 
 
@@ -64,6 +69,10 @@ def run(
     if record is not None and action == "list":
         raise UsageError("list: takes no record", try_next="show does")
     asked = _asked(record, Asked(filters.get("topic"), filters.get("source"), filters.get("reason")))
+    if asked.topic is not None and (fault := name_fault("topic", asked.topic)) is not None:
+        raise UsageError(fault)
+    if action == "replay" and asked.place is not None and asked.topic is None:
+        raise UsageError(f"replay: {record} may be of several topics", try_next="it is written TOPIC/PARTITION:OFFSET")
     run_loop(_run(loaded, action, asked, execute=execute))
     return ExitCode.OK
 
@@ -92,8 +101,12 @@ async def _run(loaded: Loaded, action: str, asked: Asked, *, execute: bool) -> N
             )
             cluster = await admin.describe(list(dict.fromkeys(names)))
             print(f"Kafka at {', '.join(servers)}, cluster {cluster.id}")
+            found = False
             for name in dict.fromkeys(names):
                 state = cluster.topics[name]
+                if missing(state) and asked.topic is not None:
+                    why = f"topic {name}: not there"
+                    raise UsageError(why, try_next="without a topic, those of the settings are meant")
                 if missing(state):
                     print(f"topic {state.name}: not there", flush=True)
                     continue
@@ -101,9 +114,17 @@ async def _run(loaded: Loaded, action: str, asked: Asked, *, execute: bool) -> N
                 if action == "list":
                     await _list(wanted, admin, state, asked)
                 elif action == "show":
-                    await _show(wanted, state, asked)
+                    found |= await _show(wanted, state, asked)
                 else:
-                    await _replay(wanted, admin, state, asked, execute=execute)
+                    found |= await _replay(wanted, admin, state, asked, execute=execute)
+            if asked.place is not None and not found:
+                where = "" if asked.topic is None else f"{asked.topic}/"
+                raise UsageError(f"{where}{asked.place[0]}:{asked.place[1]}: there is no such dead letter")
+
+
+def _print(lines: Iterable[str]) -> None:
+    """What records say, on whatever terminal."""
+    print(fitting("\n".join(lines), sys.stdout.encoding), flush=True)
 
 
 async def _list(wanted: Target, admin: Admin, state: TopicState, asked: Asked) -> None:
@@ -114,10 +135,11 @@ async def _list(wanted: Target, admin: Admin, state: TopicState, asked: Asked) -
     async with open_letters(wanted, state.name, state.partitions) as letters:
         async for letter in letters.read():
             if asked.takes(letter):
-                groups[letter.source.topic if letter.source else "(no record)", letter.reason] += 1
+                source = "(no record)" if letter.source is None else printable(letter.source.topic)
+                groups[source, printable(letter.reason)] += 1
                 replayed += letter.offset in sent.get(letter.place, Sent())
                 newest = deque(sorted([*newest, letter], key=lambda each: each.timestamp)[-NEWEST:])
-    print("\n".join(listed(state.name, groups, newest, replayed)), flush=True)
+    _print(listed(state.name, groups, newest, replayed))
 
 
 def listed(
@@ -133,7 +155,7 @@ def listed(
         yield f"  {name.ljust(widths[0])}  {why.ljust(widths[1])}  {number.rjust(widths[2])}"
     yield "newest:"
     for letter in reversed(newest):
-        yield f"  {letter.name}  {_time(letter.timestamp)}  {letter.origin}  {_said(letter)}"
+        yield f"  {letter.name}  {_time(letter.timestamp)}  {printable(letter.origin)}  {_said(letter)}"
 
 
 def _largest(groups: Mapping[tuple[str, str], int]) -> list[tuple[tuple[str, str], int]]:
@@ -142,7 +164,7 @@ def _largest(groups: Mapping[tuple[str, str], int]) -> list[tuple[tuple[str, str
 
 def _said(letter: DeadLetter) -> str:
     message = printable(letter.said.get("message", ""), 100)
-    return f"{letter.reason}: {message}" if message else letter.reason
+    return f"{printable(letter.reason)}: {message}" if message else printable(letter.reason)
 
 
 def _time(timestamp: int) -> str:
@@ -154,32 +176,31 @@ def _time(timestamp: int) -> str:
         return f"{timestamp} ms"
 
 
-async def _show(wanted: Target, state: TopicState, asked: Asked) -> None:
+async def _show(wanted: Target, state: TopicState, asked: Asked) -> bool:
+    """Whether there is such a letter."""
     partition, offset = asked.place or (0, 0)
     place = TopicPartition(state.name, partition)
-    async with open_letters(wanted, state.name, state.partitions) as letters:
-        letters.spans = {place: letters.spans[place]} if place in letters.spans else {}
-        async for letter in letters.read({place: offset}):
-            if letter.offset == offset:
-                print("\n".join(shown(letter)), flush=True)
-                return
-            break
-    if asked.topic is not None:
-        raise UsageError(f"{state.name}/{partition}:{offset}: there is no such dead letter")
-    print(f"topic {state.name}: no dead letter {partition}:{offset}", flush=True)
+    if partition < state.partitions:
+        async with open_letters(wanted, state.name, state.partitions) as letters:
+            async for letter in letters.read({place: (offset, offset + 1)}):
+                _print(shown(letter))
+                return True
+    if asked.topic is None:
+        print(f"topic {state.name}: no dead letter {partition}:{offset}", flush=True)
+    return False
 
 
 def shown(letter: DeadLetter) -> Iterator[str]:
     yield f"dead letter {letter.name}"
-    yield f"  from      {letter.origin}"
+    yield f"  from      {printable(letter.origin)}"
     yield f"  time      {_time(letter.timestamp)}"
-    yield f"  reason    {letter.reason}"
+    yield f"  reason    {printable(letter.reason)}"
     for name in ("exception", "message"):
         if letter.said.get(name):
             yield f"  {name:9} {printable(letter.said[name], 1_000)}"
     if letter.cut:
         lengths = [
-            f"{name.removesuffix('.length')} {size}" for name, size in letter.said.items() if name.endswith(".length")
+            f"{name.removesuffix('.length')} {printable(size)}" for name, size in letter.said.items() if name in CUT
         ]
         yield f"  cut       it was too large; bytes it had: {', '.join(lengths)}"
     for name, data in letter.headers:
@@ -209,42 +230,48 @@ class _Plan:
     """Why some are not sent → how many."""
 
 
-async def _replay(wanted: Target, admin: Admin, state: TopicState, asked: Asked, *, execute: bool) -> None:
+async def _replay(wanted: Target, admin: Admin, state: TopicState, asked: Asked, *, execute: bool) -> bool:
+    """Whether there are letters that were asked for."""
     if not execute:
         sent = await already_sent(admin, state.name)
         plan, _, _ = await _look(wanted, admin, state, asked, sent)
-        print("\n".join(planned(state.name, plan)))
+        _print(planned(state.name, plan))
         if plan.targets:
             print("nothing was sent: --execute sends them", flush=True)
-        return
+        return plan.letters > 0
     async with open_replay(wanted, state.name) as replay:
         sent = await already_sent(admin, state.name)
         plan, progress, chosen = await _look(wanted, admin, state, asked, sent)
-        print("\n".join(planned(state.name, plan)), flush=True)
-        if not chosen:
-            return
+        _print(planned(state.name, plan))
         done = 0
-        async with open_letters(wanted, state.name, state.partitions) as letters:
-            chunk: list[DeadLetter] = []
-            begin = {place: min(offsets) for place, offsets in chosen.items()}
-            async for letter in letters.read(begin):
-                if letter.offset in chosen.get(letter.place, ()):
-                    chunk.append(letter)
-                    if len(chunk) >= CHUNK or sum(map(_size, chunk)) >= CHUNK_BYTES:
-                        await replay.send(chunk, progress.marks(chunk))
-                        done += len(chunk)
-                        chunk = []
-            if chunk:
-                await replay.send(chunk, progress.marks(chunk))
-                done += len(chunk)
-        print(f"replayed {count(done, 'dead letter')} of {state.name}", flush=True)
+        try:
+            async with open_letters(wanted, state.name, state.partitions) as letters:
+                async for chunk in _chunks(letters, chosen):
+                    await replay.send(chunk, progress.marks(chunk))
+                    done += len(chunk)
+        finally:
+            if done:  # also when it did not get to the end: what was sent stays sent
+                print(f"replayed {count(done, 'dead letter')} of {state.name}", flush=True)
+    return plan.letters > 0
+
+
+async def _chunks(letters: Letters, chosen: Chosen) -> AsyncIterator[list[DeadLetter]]:
+    """What goes in one transaction each."""
+    chunk: list[DeadLetter] = []
+    size = 0
+    async for letter in letters.read({place: (min(each), max(each) + 1) for place, each in chosen.items()}):
+        if letter.offset in chosen[letter.place]:
+            chunk.append(letter)
+            size += _size(letter)
+            if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _size(letter: DeadLetter) -> int:
-    return len(letter.key or b"") + len(letter.value or b"")
-
-
-Chosen = Mapping[TopicPartition, set[int]]
+    return len(letter.key or b"") + len(letter.value or b"") + sum(len(data or b"") for _, data in letter.headers)
 
 
 async def _look(
@@ -252,36 +279,27 @@ async def _look(
 ) -> tuple[_Plan, Progress, Chosen]:
     """What is to be sent, and the state of everything that could be."""
     plan, chosen = _Plan(), dict[TopicPartition, set[int]]()
-    known: dict[str, bool] = {}
+    sources = Sources(admin)
     async with open_letters(wanted, state.name, state.partitions) as letters:
         progress = Progress({place: end for place, (_, end) in letters.spans.items()})
         async for letter in letters.read():
-            source = letter.source
-            if source is not None and source.topic not in known:
-                found = (await admin.describe([source.topic])).topics[source.topic]
-                known[source.topic] = not missing(found)
-            why = _stuck(letter, known)
             was_sent = letter.offset in sent.get(letter.place, Sent())
+            why = never(letter)
             if why is None:
                 progress.see(letter, sent=was_sent)
             if not asked.takes(letter):
                 continue
             plan.letters += 1
-            if why is None and not was_sent and source is not None:
+            why = why or ("replayed before" if was_sent else None)
+            source = letter.source
+            if why is None and source is not None:
+                why = await sources.refusal(source.topic)
+            if why is not None:
+                plan.left[why] += 1
+            elif source is not None:
                 plan.targets[source.topic] += 1
                 chosen.setdefault(letter.place, set()).add(letter.offset)
-            else:
-                plan.left[why or "replayed before"] += 1
     return plan, progress, chosen
-
-
-def _stuck(letter: DeadLetter, known: Mapping[str, bool]) -> str | None:
-    """Why it can never be sent."""
-    if letter.source is None:
-        return "come from no record"
-    if letter.cut:
-        return "were too large to be kept whole"
-    return None if known[letter.source.topic] else f"come from {letter.source.topic}, which is not there"
 
 
 def planned(topic: str, plan: _Plan) -> Iterator[str]:

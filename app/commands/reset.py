@@ -61,7 +61,8 @@ def _where(text: str) -> Where:
         raise UsageError(f"--to: {text[:60]!r} is no place", try_next=_FORMS) from None
     if time.tzinfo is None:
         raise UsageError(f"--to: {text!r} has no time zone", try_next="add Z for UTC, or such as +01:00")
-    return Where("time", round(time.timestamp() * 1000))
+    # No record is older than 1970; below it Kafka has other meanings: -1 is the end.
+    return Where("time", max(0, round(time.timestamp() * 1000)))
 
 
 async def _run(loaded: Loaded, topology: Topology, aim: Aim, also: Collection[str], *, execute: bool) -> None:
@@ -81,7 +82,7 @@ async def _run(loaded: Loaded, topology: Topology, aim: Aim, also: Collection[st
                 # First, as it refuses while a process holds it, one that has not joined yet, too.
                 clear(state)
                 print(f"deleted {state.path}", flush=True)
-            for done in await walk(admin, way):
+            async for done in walk(admin, way):
                 print(done, flush=True)
 
 
@@ -95,7 +96,8 @@ def _check_names(way: Way, aim: Aim) -> None:
 def planned(way: Way, state: LocalState | None) -> Iterator[str]:
     """The way as a table, and what stands against it."""
     yield f"application {way.group.name}: {count(len(way.group.members), 'member')}"
-    yield from (f"input {topic}: not there" for topic in way.absent)
+    for topic in way.absent:
+        yield f"{'input' if topic in way.inputs else 'topic'} {topic}: not there"
     if way.done and state is None:
         yield "there is nothing to do"
     else:

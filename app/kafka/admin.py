@@ -25,7 +25,10 @@ from app.kafka.versions import Spoken, lacking
 
 PATIENCE_S = 5.0
 """How long a cluster may take to find a coordinator or a leader."""
-_TOPIC, _GROUP = 2, 0
+TOPIC_RESOURCE = 2
+"""Of DescribeConfigs, a kind of what may be described."""
+_GROUP = 0
+"""Of FindCoordinator, a kind of coordinator."""
 EARLIEST, LATEST = -2, -1
 """In the place of a time."""
 
@@ -113,7 +116,7 @@ class Admin:
 
     async def topic_configs(self, names: Mapping[str, Collection[str]]) -> dict[str, dict[str, str] | None]:
         """`configs` for several topics, each with the names to look at."""
-        wanted = [(_TOPIC, topic, list(keys)) for topic, keys in names.items()]
+        wanted = [(TOPIC_RESOURCE, topic, list(keys)) for topic, keys in names.items()]
         answer = await self.ask(self._first, DESCRIBE_CONFIGS, wanted, False)
         found: dict[str, dict[str, str] | None] = dict.fromkeys(names)
         for result in answer["results"]:

@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata
 from app.kafka.clients import RETRY_BACKOFF_MS
 from app.kafka.closing import close
 from app.kafka.compat import IdempotentProducer
+from app.kafka.compat_rows import empty_batch
 from app.kafka.group_metadata import GroupMetadata
 from app.kafka.outcomes import CLIENT_ERRORS, FENCING, TransactionFailed, failed, root_cause
 from app.kafka.transport import BATCH_BYTES
@@ -54,8 +55,8 @@ class AtLeastOnceProducer:
         self._begun = True
         self._unconfirmed.clear()
 
-    def create_batch(self) -> BatchBuilder:
-        return self._producer.create_batch()
+    def create_batch(self, at_most: int | None = None) -> BatchBuilder:
+        return empty_batch(self._producer, at_most)
 
     async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[RecordMetadata]:
         self._check(begun=True)

@@ -6,7 +6,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.consumer.subscription_state import Subscription, SubscriptionState, SubscriptionType
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 
@@ -15,10 +15,14 @@ from app.kafka.compat import dead_tasks, requires, takes
 requires(AIOKafkaConsumer, "_client", "_coordinator", "_subscription")
 requires(GroupCoordinator, "generation", "member_id", "coordinator_id", "request_rejoin", "check_errors")
 requires(GroupCoordinator, "_do_heartbeat", "_pending_exception")
-requires(SubscriptionState, "wait_for_assignment", "subscribe", "pause", "seek", "reassignment_in_progress")
+requires(SubscriptionState, "wait_for_assignment", "pause", "seek", "reassignment_in_progress", "assigned_partitions")
+requires(SubscriptionState, "_set_subscription_type", "_change_subscription", "_listener")
+requires(Subscription, "_topics")
 takes(GroupCoordinator._do_heartbeat)
-takes(SubscriptionState.subscribe, "topics", "listener")
+takes(SubscriptionState._set_subscription_type, "subscription_type")
+takes(SubscriptionState._change_subscription, "subscription")
 takes(SubscriptionState.seek, "tp", "offset")
+takes(Subscription._assign, "topic_partitions")
 
 UNPLACED = -1
 """A position that no fetch can be sent from without an error: whoever resumes a partition has to seek first."""
@@ -28,15 +32,26 @@ def group_client(consumer: AIOKafkaConsumer) -> AIOKafkaClient:
     return consumer._client
 
 
+class _Subscription(Subscription):  # type: ignore[misc]  # aiokafka is untyped
+    """aiokafka's coordination would end over partitions of other topics; a static member may be given such, when its
+    predecessor read them. Here they are passed over, and it is for the assignor to notice."""
+
+    def _assign(self, topic_partitions: Iterable[TopicPartition]) -> None:
+        super()._assign([partition for partition in topic_partitions if partition.topic in self._topics])
+
+
 def subscribe(consumer: AIOKafkaConsumer, topics: Iterable[str], listener: ConsumerRebalanceListener) -> None:
     """As the consumer's own, for no topics too: a member that waits for topics of its pattern is a member."""
-    consumer._subscription.subscribe(topics=set(topics), listener=listener)
+    state = consumer._subscription
+    state._set_subscription_type(SubscriptionType.AUTO_TOPICS)
+    state._listener = listener
+    state._change_subscription(_Subscription(topics))
     consumer._client.set_topics(set(topics))
 
 
-def gate(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
+def gate(consumer: AIOKafkaConsumer) -> None:
     """Within `on_assignment`: nothing is fetched, and aiokafka looks up no offsets that could later replace ours."""
-    for partition in partitions:
+    for partition in consumer._subscription.assigned_partitions():
         consumer._subscription.pause(partition)
         consumer._subscription.seek(partition, UNPLACED)
 
@@ -56,18 +71,16 @@ def refresh_metadata(consumer: AIOKafkaConsumer) -> Awaitable[bool]:
     return updated
 
 
-def on_heartbeat(consumer: AIOKafkaConsumer, acknowledged: Callable[[], None]) -> None:
-    """`acknowledged` is called whenever the coordinator has taken this client for a member."""
+def place(consumer: AIOKafkaConsumer) -> tuple[int, str]:
+    """Generation and member id, as the client believes; -1 and "" of no member."""
+    return consumer._coordinator.generation, consumer._coordinator.member_id
+
+
+def on_heartbeat(consumer: AIOKafkaConsumer, ask: Callable[[Awaitable[bool]], Awaitable[bool]]) -> None:
+    """`ask` awaits every heartbeat, whose result is whether the coordinator takes this client for a member."""
     coordinator = consumer._coordinator
     beat = coordinator._do_heartbeat
-
-    async def heartbeat() -> bool:
-        alive = bool(await beat())
-        if alive:
-            acknowledged()
-        return alive
-
-    coordinator._do_heartbeat = heartbeat
+    coordinator._do_heartbeat = lambda: ask(beat())
 
 
 async def next_trouble(consumer: AIOKafkaConsumer) -> KafkaError:

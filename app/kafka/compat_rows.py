@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchError, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, NoOffsetForPartitionError
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.util import NO_EXTENSIONS
 
@@ -35,6 +35,9 @@ requires(PartitionRecords, "_consume_aborted_up_to")
 requires(SubscriptionState, "reassignment_in_progress", "fetch_context", "_subscription")
 requires(TopicPartitionState, "highwater", "lso", "_position", "has_valid_position", "position")
 requires(AIOKafkaConsumer, "_fetcher", "_coordinator", "_subscription")
+requires(AIOKafkaProducer, "_message_accumulator", "_txn_manager")
+requires(MessageAccumulator, "_batch_size", "_compression_type")
+takes(BatchBuilder.__init__, "batch_size", "compression_type", "is_transactional", "key_serializer", "value_serializer")
 requires(BatchBuilder, "_builder", "_relative_offset", "_closed", "_key_serializer")
 takes(FetchResult.check_assignment, "tp")
 takes(FetchError.__init__, "error", "backoff")
@@ -190,6 +193,15 @@ def _rows(batch: Any) -> list[Inbound]:
         (record.offset, record.timestamp, record.key, record.value, tuple(found) if (found := record.headers) else ())
         for record in batch
     ]
+
+
+def empty_batch(producer: AIOKafkaProducer, at_most: int | None) -> BatchBuilder:
+    """As the producer makes them, of no more bytes than `at_most`, but for a first row of any size."""
+    if at_most is None:
+        return producer.create_batch()
+    batches, transactions = producer._message_accumulator, producer._txn_manager
+    transactional = transactions is not None and transactions.transactional_id is not None
+    return BatchBuilder(min(batches._batch_size, at_most), batches._compression_type, is_transactional=transactional)
 
 
 def appender(batch: BatchBuilder) -> Append:

@@ -10,11 +10,12 @@ from aiokafka.errors import InconsistentGroupProtocolError, InvalidSessionTimeou
 
 from app.errors import ConfigError, ServiceError
 from app.kafka.failures import describe, fatal
+from app.kafka.opening import rebalance_timeout_ms
 from app.streams.assignment import ACCEPTABLE_LAG
 
 HEARTBEAT_MS = 300
-REBALANCE_SHARE = 0.8
-"""Of the request time-out: joining a group is one request, which must outlast the rebalance it waits for."""
+REVOKE_SHARE = 0.8
+"""Of the rebalance time-out: who has not joined again by its end is thrown out, with the tasks it would have kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,8 @@ class MembershipOptions:
     """Times in ms where the name says so, else in seconds. instance_id: static membership (group.instance.id).
 
     process: the same after a restart over the same state, and never in two live processes. found: partitions of the
-    topics that no task reads (changelogs, global tables). predecessors: whether members of this process's name may be
-    removed from the group before it joins.
+    topics that no task reads (changelogs, global tables). revoke_within: see `revoke_in`. missing_within: for which
+    topics may be missing.
     """
 
     group: str
@@ -49,9 +50,23 @@ class MembershipOptions:
             "group_id": self.group,
             "group_instance_id": self.instance_id,
             "session_timeout_ms": self.session_timeout_ms,
-            "heartbeat_interval_ms": self.heartbeat_interval_ms or min(HEARTBEAT_MS, self.session_timeout_ms // 3),
-            "rebalance_timeout_ms": int(client["request_timeout_ms"] * REBALANCE_SHARE),
+            "heartbeat_interval_ms": self._heartbeat_ms,
+            "rebalance_timeout_ms": rebalance_timeout_ms(dict(client)),
         }
+
+    def rebalance_within(self, client: Mapping[str, Any]) -> float:
+        """Seconds for which the group waits for a member that was asked to join again."""
+        return rebalance_timeout_ms(dict(client)) / 1000
+
+    def revoke_in(self, client: Mapping[str, Any]) -> float:
+        """Seconds in which the work in hand has to be finished when the group changes: `revoke_within`, or so much
+        less that this member, which is told of the change at a heartbeat, joins in time."""
+        whole = self.rebalance_within(client)
+        return min(self.revoke_within, max(REVOKE_SHARE * whole - self._heartbeat_ms / 1000, whole / 2))
+
+    @property
+    def _heartbeat_ms(self) -> int:
+        return self.heartbeat_interval_ms or min(HEARTBEAT_MS, self.session_timeout_ms // 3)
 
 
 def refusal(error: KafkaError, options: MembershipOptions) -> ServiceError | None:

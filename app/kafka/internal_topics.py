@@ -6,8 +6,8 @@ Every instance does so before it joins the group, and finds what another has jus
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from app.errors import BrokerUnavailable, ConfigError, NoPermission
 from app.kafka.admin import Admin, NewTopic, open_admin
@@ -16,10 +16,11 @@ from app.kafka.cluster import Cluster, TopicState, missing
 from app.kafka.offsets import committed_offsets
 from app.kafka.permissions import grant
 from app.kafka.requests import Code, Operation, code_name
-from app.kafka.topics import DEAD_LETTER_ROOM, DEFAULT_MAX_MESSAGE_BYTES
+from app.kafka.topics import DEAD_LETTER_ROOM, DEFAULT_MAX_MESSAGE_BYTES, LARGEST
 from app.kafka.versions import NEEDED_BY_STREAMS
+from app.kafka.writing import MAX_ROW_BYTES
 from app.streams.errors import TopologyError
-from app.streams.topology.nodes import SourceNode
+from app.streams.topology.nodes import SinkNode, SourceNode
 from app.streams.topology.plan import Plan, PlannedTopic, plan, task_count
 from app.streams.topology.subtopologies import subtopologies
 from app.streams.topology.topology import Topology
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 30.0
 """For brokers that hear of new topics one after the other, and for other instances that make the same."""
-_LARGEST = "max.message.bytes"
 NEEDED = (
     Operation.CREATE,
     Operation.DESCRIBE,
@@ -48,6 +48,8 @@ class Internal:
     topic_ids: Mapping[str, str]
     """Of the same: a topic that was deleted and made anew has another. Empty before Kafka 2.8."""
     created: tuple[str, ...]
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """max.message.bytes of those that are written, where we may see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ async def ensure_internal_topics(target: Target, topology: Topology) -> Internal
         if faults:
             raise ConfigError("\n".join(["the topics on Kafka do not fit the topology:", *faults]))
         states, created = await _settle(admin, target.settings.replication_factor, list(users), wanted)
+        # Those just made, too: what a topic takes is the brokers' default unless it says otherwise.
+        limits = await _limits(admin, written_topics(topology, wanted))
+        for line in tight(limits):
+            log.warning("%s", line)
         for line in await _differing(admin, there, wanted.internal):
             log.warning("%s", line)
         await _tell(admin, topology, planned, created)
@@ -84,6 +90,7 @@ async def ensure_internal_topics(target: Target, topology: Topology) -> Internal
         {name: state.partitions for name, state in states.items()},
         {name: state.id for name, state in states.items() if state.id},
         tuple(created),
+        limits,
     )
 
 
@@ -99,6 +106,29 @@ def wanted_topics(topology: Topology, planned: Plan, letters: PlannedTopic | Non
                 most = max(tasks, before.partitions if before else 1)
                 others[sink.topic] = before or PlannedTopic(sink.topic, most, {})
     return Wanted(planned.repartition + planned.changelogs, tuple(others.values()))
+
+
+def written_topics(topology: Topology, wanted: Wanted) -> list[str]:
+    """As far as their names are known: internal ones, sinks that are inputs besides, and the one of dead letters."""
+    sinks = [node.topic for node in topology.nodes.values() if isinstance(node, SinkNode)]
+    named = [topic for topic in sinks if isinstance(topic, str) and topic not in topology.internal]
+    return list(dict.fromkeys([*(topic.name for topic in wanted.all), *named]))
+
+
+def limits_of(configs: Mapping[str, Mapping[str, str] | None]) -> dict[str, int]:
+    """max.message.bytes in effect, of the topics whose configuration we may see."""
+    values = {topic: (found or {}).get(LARGEST, "") for topic, found in configs.items()}
+    return {topic: int(value) for topic, value in values.items() if value.isdigit()}
+
+
+def tight(limits: Mapping[str, int]) -> Iterator[str]:
+    """`limits`: max.message.bytes of topics that are written. Those that take less than the largest record."""
+    for topic, limit in limits.items():
+        if limit < MAX_ROW_BYTES:
+            yield (
+                f"topic {topic} takes records up to {limit} bytes ({LARGEST}), and the topology may make them up to "
+                f"{MAX_ROW_BYTES}: a larger one is a dead letter, or ends the topology"
+            )
 
 
 def misfits(there: Mapping[str, TopicState], internal: tuple[PlannedTopic, ...], application: str) -> Iterator[str]:
@@ -166,15 +196,19 @@ def _plan(topology: Topology, users: Mapping[str, int]) -> Plan:
 
 
 async def _letters(admin: Admin, topology: Topology, users: Mapping[str, int], planned: Plan) -> PlannedTopic | None:
-    """With room for the largest record of a source and the headers that a letter has besides."""
+    """With room for the largest record of a source and the headers that a letter has besides, and for a batch of them
+    where all sources are of small records."""
     name = topology.config.dead_letter_topic
     if name is None:
         return None
-    configs = await admin.topic_configs({topic: [_LARGEST] for topic in users})
-    sizes = [int(found[_LARGEST]) for found in configs.values() if found and found.get(_LARGEST, "").isdigit()]
-    room = min(max(sizes, default=DEFAULT_MAX_MESSAGE_BYTES) + DEAD_LETTER_ROOM, 2**31 - 1)
+    sizes = await _limits(admin, users)
+    room = min(max([*sizes.values(), DEFAULT_MAX_MESSAGE_BYTES]) + DEAD_LETTER_ROOM, 2**31 - 1)
     count = max(planned.partitions.values(), default=1)
-    return PlannedTopic(name, count, {"cleanup.policy": "delete", _LARGEST: str(room)})
+    return PlannedTopic(name, count, {"cleanup.policy": "delete", LARGEST: str(room)})
+
+
+async def _limits(admin: Admin, topics: Iterable[str]) -> dict[str, int]:
+    return limits_of(await admin.topic_configs({topic: [LARGEST] for topic in topics}))
 
 
 async def _there(admin: Admin, target: Target, topology: Topology, wanted: Wanted) -> dict[str, TopicState]:
@@ -193,6 +227,8 @@ async def _there(admin: Admin, target: Target, topology: Topology, wanted: Wante
                 if topic.name in ours
                 else grant(target.settings, operations, f"--topic {topic.name}"),
             )
+        if state is not None and state.code == Code.INVALID_TOPIC_EXCEPTION:
+            raise ConfigError(f"{topic.name!r}, which the topology writes, is no name that Kafka takes for a topic")
         if state is not None and not missing(state):
             there[topic.name] = state
     return there

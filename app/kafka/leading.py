@@ -185,6 +185,7 @@ def _told(said: Subscription, duties: Duties, work: TaskPartitions, shared: _Sha
         process=said.process,
         transactional_id=said.transactional_id,
         address=said.address,
+        digest=said.digest,
         active=names_of(duties.active),
         standby=names_of(duties.standby),
         warmups=names_of(duties.warmups),

@@ -17,7 +17,7 @@ from app.kafka.failures import describe, fatal
 from app.kafka.fetching import fetch, row_consumer, seek
 from app.streams.model import Headers, Inbound, TopicPartition
 
-_CUT = ("key.length", "value.length", "headers.length")
+CUT = ("key.length", "value.length", "headers.length")
 _SILENCE_S = 30.0
 CLOSE_WITHIN_S = 2.0
 
@@ -58,7 +58,7 @@ class DeadLetter:
     @property
     def cut(self) -> bool:
         """It was too large to be kept whole."""
-        return any(name in self.said for name in _CUT)
+        return any(name in self.said for name in CUT)
 
 
 def letter(place: TopicPartition, row: Inbound) -> DeadLetter:
@@ -80,14 +80,15 @@ class Letters:
         self.spans = spans
         """Partition → offset of its first record and the end, behind the last that is committed."""
 
-    async def read(self, begin: Mapping[TopicPartition, int] | None = None) -> AsyncIterator[DeadLetter]:
-        """In the order of each partition, from `begin` on where it has the partition. Raises ServiceError."""
+    async def read(self, within: Mapping[TopicPartition, tuple[int, int]] | None = None) -> AsyncIterator[DeadLetter]:
+        """In the order of each partition. within: only these partitions, each from an offset up to the one before
+        another. Raises ServiceError."""
         open_still: dict[TopicPartition, int] = {}
-        for place, (first, end) in self.spans.items():
-            start = max(first, (begin or {}).get(place, first))
-            if start < end:
+        for place, (first, end) in (self.spans if within is None else within).items():
+            start, stop = max(first, self.spans[place][0]), min(end, self.spans[place][1])
+            if start < stop:
                 seek(self._consumer, place, start)
-                open_still[place] = end
+                open_still[place] = stop
         while open_still:
             try:
                 taken = await fetch(self._consumer, open_still, timeout_ms=_SILENCE_S * 1000)

@@ -44,6 +44,16 @@ class Link:
     async def wait_up(self) -> None:
         await self._up.wait()
 
+    async def up_before(self, stop: asyncio.Event) -> bool:
+        """Waits for Kafka; False: it is time to stop."""
+        waiting, stopping = asyncio.ensure_future(self._up.wait()), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+        return not stop.is_set()
+
     async def watch(self) -> None:
         """Runs until cancelled. Raises what waiting cannot mend (a wrong setting, a refused login) before the first
         success; later the same is taken for an outage, since a cluster in change may say anything for a while."""

@@ -29,6 +29,7 @@ from app.kafka.compat_group import (
     leave,
     next_trouble,
     on_heartbeat,
+    place,
     refresh_metadata,
     request_rejoin,
     subscribe,
@@ -43,6 +44,8 @@ from app.kafka.offset_commits import commit_offsets
 from app.kafka.outcomes import Fenced, root_cause
 from app.kafka.predecessors import remove_predecessors
 from app.kafka.presence import Presence
+from app.kafka.rejoining import Rejoining
+from app.kafka.roll import Roll
 from app.kafka.user_data import (
     VERSION,
     Assignment,
@@ -61,8 +64,6 @@ log = logging.getLogger(__name__)
 PREDECESSORS_WITHIN = 5.0
 CLOSE_WITHIN = 2.0
 LEAVE_WITHIN = 0.5
-REJOIN_PAUSE = 1.0
-"""Seconds between two rebalances that this member asks for."""
 TROUBLE_PAUSE = 1.0
 COMMIT_WITHIN = 10.0
 TICK = 1.0
@@ -100,16 +101,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self._group: GroupMetadata | None = None
         self._last: GroupMetadata | None = None
         self._settled = False  # an assignment is in force, or was until its loss was noticed
+        self._unsettled_at = time.monotonic()
         self._lost = False
         self._missed = False  # an assignment went by that nobody looked at
         self._presence = Presence(options.session_timeout_ms)
-        self._known: tuple[str, ...] = ()
-        self._present: frozenset[str] = frozenset()
-        self._fenced: set[str] = set()
-        self._nonce = 0
-        self._rejoin_wanted = False
-        self._rejoin_timer: asyncio.TimerHandle | None = None
-        self._rejoined_at = -REJOIN_PAUSE
+        self._roll = Roll()
+        self._rejoining = Rejoining(lambda: self._settled, lambda: request_rejoin(self.consumer))
+        self._rebalance_within, self._revoke_in = options.rebalance_within(client), options.revoke_in(client)
         self._revoking: asyncio.Future[None] | None = None
         self._watching: list[asyncio.Task[None]] = []
         rules = Rules(topology, options.standbys, options.max_warmups, options.acceptable_lag, options.found)
@@ -133,13 +131,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     def rejoin(self) -> None:
         """Have the group plan again, soon: copies have caught up, or topics have changed."""
-        self._nonce += 1
-        self._rejoin_wanted = True
-        self._arm()
+        self._rejoining.want()
 
     def fenced(self, transactional_ids: Iterable[str]) -> None:
         """Of the dead: nobody has to be told of them again."""
-        self._fenced.update(name for name in transactional_ids if name not in self._present)
+        self._roll.fence(transactional_ids)
 
     async def commit_offsets(self, offsets: Mapping[TopicPartition, Offset], group: GroupMetadata | None) -> None:
         """At least once. Raises Fenced for another generation than the present one, KafkaError, TimeoutError."""
@@ -150,7 +146,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
     async def open(self) -> None:
         """Joins in the background. Raises KafkaError."""
         await self.consumer.start()
-        on_heartbeat(self.consumer, self._presence.heard)
+        on_heartbeat(self.consumer, self._presence.ask)
         if self._options.instance_id is None:
             await self._remove_predecessors()
         subscribe(self.consumer, await self._topics(), self)
@@ -160,8 +156,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     async def close(self) -> None:
         """In bounded time. A dynamic member leaves, also out of a rebalance that waits for others."""
-        if self._rejoin_timer is not None:
-            self._rejoin_timer.cancel()
+        self._rejoining.close()
         for task in (*self._watching, *([self._revoking] if self._revoking else [])):
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
@@ -183,11 +178,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         await self._begin(lost=lost)
 
     async def on_partitions_assigned(self, _: object) -> None:
-        if self._rejoin_wanted:  # since the join was sent
-            self._arm()
+        self._rejoining.joined()
 
     def _say(self) -> Subscription:
-        self._rejoin_wanted = False
+        last = self._last
+        if last is None or place(self.consumer) != (last.generation, last.member):
+            self._roll.doubt()
         try:
             standing = self._standing()
         except Exception as bug:  # noqa: BLE001 - raised by the loop; out of here it would end aiokafka's coordination
@@ -202,34 +198,37 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             digest=self._digest,
             running=names_of(standing.running),
             lags=lags_as_text(standing.lags),
-            known=self._known,
-            fenced=tuple(sorted(self._fenced)),
-            nonce=self._nonce,
+            known=self._roll.known,
+            fenced=tuple(sorted(self._roll.fenced)),
+            nonce=self._rejoining.join(),
         )
 
     def _led(self, present: tuple[str, ...], missing: tuple[str, ...]) -> None:
-        """As leader: those who are present now may die before any member hears of them."""
-        self._known = (*present, *(name for name in self._known if name not in present))
+        self._roll.called(present)
         if missing:
-            asyncio.get_running_loop().call_later(REJOIN_PAUSE, self.rejoin)
+            self._rejoining.want_later()
 
     def _heard(self, partitions: tuple[TopicPartition, ...], told: Assignment | Unreadable) -> None:
-        gate(self.consumer, partitions)
+        gate(self.consumer)
         self._presence.heard()
         group, last = group_metadata(self.consumer), self._last
         unbroken = not self._lost and not self._missed and last is not None and follows(last, group)
         self._group, self._settled, self._lost, self._missed = group, True, False, False
         self._epoch += 1
         self.rebalances += 1
-        self.waiting = ""
+        what = ""
         if isinstance(told, Unreadable):
             self._fail(ConfigError(f"the leader of group {group.group} is not understood: {told}"))
         elif told.error:
             self._fail(ConfigError(f"group {group.group}: {told.error}"))
         elif told.wait:
-            self._wait_for(f"group {group.group}: {told.wait}")
+            what = f"group {group.group}: {told.wait}"
+        elif told.digest not in ("", self._digest) or self.consumer.assignment() != set(partitions):
+            what = f"group {group.group}: the tasks given here are another topology's, or of other topics"
+            self.rejoin()  # a static member that was restarted as another is given what its predecessor was told
         else:
             self._take(group, partitions, told, unbroken)
+        self._wait_for(what)
         self.changed.set()
 
     def _take(
@@ -242,11 +241,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             self._fail(ConfigError(f"the leader of group {group.group} gives partitions that its tasks do not read"))
             return
         if (told.transactional_id, told.address) != (self._options.transactional_id, self._options.address):
-            self.rejoin()  # a static member that was restarted as another is given what its predecessor was told
+            self.rejoin()  # as a static member, restarted as another process
         peers = {peer.process: peer_of(peer) for peer in told.peers}
-        self._present = frozenset(peer.transactional_id for peer in peers.values() if peer.transactional_id)
-        self._known = (*sorted(self._present), *(name for name in told.dead if name not in self._present))
-        self._fenced = self._fenced.intersection(told.dead)
+        self._roll.told((peer.transactional_id for peer in peers.values() if peer.transactional_id), told.dead)
         self._last = group
         self.assigned = Assigned(self._epoch, group, duties, held, told.dead, peers, told.counts, unbroken)
 
@@ -258,21 +255,20 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             self._suspend(lost=lost)
         if self._revoking is None:
             return
-        done, _ = await asyncio.wait({self._revoking}, timeout=self._options.revoke_within)
+        done, _ = await asyncio.wait({self._revoking}, timeout=self._revoke_in)
         if not done:
             self._revoking.cancel()
             log.warning("the work in hand is not done, and group %s goes on without it", self._options.group)
 
     def _suspend(self, *, lost: bool) -> None:
         """No assignment is in force from now on."""
-        self._settled = False
+        self._settled, self._unsettled_at = False, time.monotonic()
         self._missed = self.assigned is not None and self.changed.is_set()
         self.assigned = None
         if lost:
             self._lost = True
             self._group = None
             self._epoch += 1
-            self._fenced.clear()  # who was dead may have come back and died again meanwhile
         self.changed.set()
         self._revoking = asyncio.ensure_future(self._revoked(lost))
         self._revoking.add_done_callback(self._ended)
@@ -293,21 +289,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self.changed.set()
 
     def _wait_for(self, what: str) -> None:
-        if what != self.waiting:
+        if what and what != self.waiting:
             log.warning("%s; waiting", what)
         self.waiting = what
-
-    def _arm(self) -> None:
-        if self._rejoin_timer is None:
-            pause = max(0.0, self._rejoined_at + REJOIN_PAUSE - time.monotonic())
-            self._rejoin_timer = asyncio.get_running_loop().call_later(pause, self._ask)
-
-    def _ask(self) -> None:
-        self._rejoin_timer = None
-        # Between the answers to JoinGroup and to SyncGroup aiokafka would forget it.
-        if self._rejoin_wanted and self._settled:
-            self._rejoined_at = time.monotonic()
-            request_rejoin(self.consumer)
 
     def _look_for_rival(self) -> None:
         """Two live processes with one instance id would take it from each other for ever; the elder one ends."""
@@ -341,6 +325,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         while True:
             await asyncio.sleep(min(TICK, self._options.refresh_within))
             _ = self.epoch  # moves by itself when it has to
+            self._look_for_end()
             if self._differs():
                 await refresh_metadata(self.consumer)
                 if self._differs():
@@ -348,6 +333,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
             if has_patterns(self._topology) and time.monotonic() >= look_at:
                 look_at = time.monotonic() + self._options.refresh_within
                 await self._look_for_topics()
+
+    def _look_for_end(self) -> None:
+        """Of a rebalance: aiokafka waits for it, and tries again, without a word."""
+        if not self._settled and not self.waiting and time.monotonic() - self._unsettled_at > self._rebalance_within:
+            over = f"no assignment for {self._rebalance_within:g} s"
+            self._wait_for(f"group {self._options.group}: {over}; another member, or the coordinator, does not answer")
 
     def _differs(self) -> bool:
         """Whether there are other partitions than were planned with: not every generation has a leader that watches."""

@@ -57,6 +57,9 @@ async def commit_offsets(admin: Admin, group: str, offsets: Mapping[TopicPartiti
         for row in topic["partitions"]:
             if row["error_code"] == Code.UNKNOWN_MEMBER_ID:
                 raise TryAgain(f"group {group} has members", try_next="end them first")
+            if row["error_code"] == Code.TOPIC_AUTHORIZATION_FAILED:
+                remedy = admin.grant(Operation.READ, f"--topic {topic['name']}")
+                admin.check(row, f"the offsets of topic {topic['name']} cannot be set", remedy)
             _check(admin, group, "set", row, Operation.READ)
 
 

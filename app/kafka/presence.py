@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 STOLEN_WITHIN = 60.0
 """Seconds. A static member that loses its place twice within them, and lives, has a rival."""
@@ -18,7 +18,7 @@ _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Presence:
-    """Counts from the last heartbeat that was acknowledged."""
+    """Counts from when the last heartbeat that was acknowledged was sent."""
 
     def __init__(self, session_ms: int, clock: Callable[[], float] = awake) -> None:
         self._session = session_ms / 1000
@@ -28,6 +28,14 @@ class Presence:
 
     def heard(self) -> None:
         self._heard_at = self._clock()
+
+    async def ask(self, heartbeat: Awaitable[bool]) -> bool:
+        """Its result. The time of the question counts: the answer may have lain here while this process was stopped."""
+        asked_at = self._clock()
+        alive = bool(await heartbeat)
+        if alive:
+            self._heard_at = max(self._heard_at, asked_at)
+        return alive
 
     @property
     def over(self) -> bool:

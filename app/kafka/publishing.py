@@ -53,6 +53,10 @@ class Publisher:
             except MessageSizeTooLargeError as error:
                 await self._replace(error, len(part))
                 self._limit = max(1, len(part) // 2)
+                if len(part) == 1:
+                    self.blocked = f"{self._publication.topic} takes not even one number: raise its max.message.bytes"
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
             except (KafkaError, BrokerUnavailable) as error:
                 refused = fatal(error, who=self._publication.name, what=f"write to {self._publication.topic}")
                 if refused is not None:

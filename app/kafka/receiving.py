@@ -122,14 +122,7 @@ class Receiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             await close(consumer.stop(), within=CLOSE_WITHIN)
 
     async def _joined(self, stop: asyncio.Event) -> None:
-        waiting = asyncio.ensure_future(self._link.wait_up())
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            stopping.cancel()
-        if stop.is_set():
+        if not await self._link.up_before(stop):
             return
         await self._prepare()
         consumer = self._open_consumer(self)

@@ -6,6 +6,7 @@ it that are sent besides in its metadata.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,23 +14,37 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer, OffsetAndMetadata
 from aiokafka import TopicPartition as ClientPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    IllegalOperation,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TransactionalIdAuthorizationFailed,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from app.errors import BrokerUnavailable, UsageError
+from app.errors import BrokerUnavailable, ConfigError, NoPermission, TryAgain, UsageError
 from app.kafka.admin import Admin
 from app.kafka.clients import Target
 from app.kafka.closing import close
+from app.kafka.cluster import missing
 from app.kafka.failures import describe, fatal
+from app.kafka.faults import printable
 from app.kafka.letters import CLOSE_WITHIN_S, DeadLetter
 from app.kafka.offsets import committed_with_metadata
-from app.kafka.opening import BATCH_BYTES
+from app.kafka.outcomes import FENCING, root_cause
+from app.kafka.permissions import grant
+from app.kafka.requests import Operation
+from app.settings.model import KafkaSettings
 from app.streams.hashing import partition_for
 from app.streams.model import TopicPartition
+from app.streams.topology.names import name_fault
 
 ROOM = 4_000
 """Bytes for the ranges: offset.metadata.max.bytes is 4,096 unless the broker says otherwise."""
 TIMEOUT_MS = 60_000
+BATCH_BYTES = 16 * 1024
+"""That of Java's producers: a topic that takes theirs takes these, whatever its max.message.bytes."""
 _RANGE = re.compile(r"(\d{1,19})-(\d{1,19})")
 
 
@@ -56,7 +71,7 @@ def parse_sent(offset: int, text: str) -> Sent:
 
 def mark(letters: Iterable[tuple[int, bool]], end: int) -> Sent:
     """`letters`: offsets in order, and whether each is sent. `end`: behind the last. What lies between two letters that
-    are sent, markers of transactions or letters that cannot be sent, does not part them."""
+    are sent, markers of transactions or letters that can never be sent, does not part them."""
     below, runs, open_run = end, list[tuple[int, int]](), False
     for offset, sent in letters:
         if not sent:
@@ -72,12 +87,13 @@ def mark(letters: Iterable[tuple[int, bool]], end: int) -> Sent:
 
 @dataclass(slots=True)
 class Progress:
-    """Of one topic: which letters that can be sent are sent."""
+    """Of one topic: which letters are sent of those that can be, or could be if their topics were there."""
 
     ends: Mapping[TopicPartition, int]
     letters: dict[TopicPartition, dict[int, bool]] = field(default_factory=dict)
 
     def see(self, letter: DeadLetter, *, sent: bool) -> None:
+        """In the order of each partition."""
         self.letters.setdefault(letter.place, {})[letter.offset] = sent
 
     def marks(self, sent: Sequence[DeadLetter]) -> dict[TopicPartition, Sent]:
@@ -86,11 +102,12 @@ class Progress:
             self.letters[letter.place][letter.offset] = True
         found = {}
         for place in dict.fromkeys(letter.place for letter in sent):
-            found[place] = mark(sorted(self.letters[place].items()), self.ends[place])
+            found[place] = mark(self.letters[place].items(), self.ends[place])
             if len(found[place].text) > ROOM:
                 raise UsageError(
                     f"{place.topic}: too many single records were replayed out of order to remember them all",
-                    try_next="replay the rest of the topic first, without --source, --reason or a record",
+                    try_next="replay the rest of the topic first, without --source, --reason or a record, and make "
+                    "the topics that are not there",
                 )
         return found
 
@@ -105,25 +122,59 @@ def group_of(topic: str) -> str:
     return f"{topic}-replay"
 
 
+def never(letter: DeadLetter) -> str | None:
+    """Why it can never be sent."""
+    if letter.source is None:
+        return "come from no record"
+    return "were too large to be kept whole" if letter.cut else None
+
+
+class Sources:
+    """The topics that letters came from, each looked at once."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+        self._refusals: dict[str, str | None] = {}
+
+    async def refusal(self, topic: str) -> str | None:
+        """Why nothing can be sent to it now. Raises NoPermission, and what else a cluster may say."""
+        if topic not in self._refusals:
+            there = await self._there(topic)
+            self._refusals[topic] = None if there else f"come from {printable(topic)}, which is not there"
+        return self._refusals[topic]
+
+    async def _there(self, topic: str) -> bool:
+        if name_fault("topic", topic) is not None:  # whoever wrote the letter
+            return False
+        state = (await self._admin.describe([topic])).topics[topic]
+        if missing(state):
+            return False
+        self._admin.check_topic(state)
+        if state.allows(Operation.WRITE) is False:
+            remedy = self._admin.grant(Operation.WRITE, f"--topic {topic}")
+            raise NoPermission(f"no permission to write to topic {topic}, where letters came from", try_next=remedy)
+        return True
+
+
 class Replay:
     """One at a time for a topic: whoever begins one ends an earlier one that still runs."""
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, topic: str, settings: KafkaSettings) -> None:
         self._producer = producer
         self._topic = topic
+        self._settings = settings
 
     async def send(self, letters: Sequence[DeadLetter], marks: Mapping[TopicPartition, Sent]) -> None:
         """All of them with their marks, or none. Raises ServiceError."""
         try:
             async with self._producer.transaction():
-                for confirmation in await self._send(letters):
-                    await confirmation
+                await asyncio.gather(*await self._send(letters))
                 offsets = {
                     ClientPartition(*place): OffsetAndMetadata(sent.below, sent.text) for place, sent in marks.items()
                 }
                 await self._producer.send_offsets_to_transaction(offsets, group_of(self._topic))
-        except KafkaError as error:
-            raise _failure(error, f"replay dead letters of {self._topic}") from error
+        except (KafkaError, IllegalOperation) as error:
+            raise _failure(error, self._topic, self._settings) from error
 
     async def _where(self, letter: DeadLetter) -> TopicPartition:
         """Where it came from; of fewer partitions that of its key."""
@@ -170,12 +221,25 @@ async def open_replay(target: Target, topic: str) -> AsyncIterator[Replay]:
     )
     try:
         await producer.start()
-        yield Replay(producer, topic)
+        yield Replay(producer, topic, target.settings)
     except KafkaError as error:
-        raise _failure(error, f"replay dead letters of {topic}") from error
+        raise _failure(error, topic, target.settings) from error
     finally:
         await close(producer.stop(), within=CLOSE_WITHIN_S)
 
 
-def _failure(error: KafkaError, what: str) -> Exception:
-    return fatal(error, who="we", what=what) or BrokerUnavailable(f"cannot {what}: {describe(error)}")
+def _failure(error: Exception, topic: str, settings: KafkaSettings) -> Exception:
+    what, name, cause = f"replay dead letters of {topic}", group_of(topic), root_cause(error)
+    if isinstance(cause, FENCING):
+        why = f"another replay of them has begun, or a transaction took longer than {TIMEOUT_MS // 1000} s"
+        return TryAgain(f"cannot {what}: {why}", try_next="let that one end; what was sent is not sent again")
+    if isinstance(cause, MessageSizeTooLargeError):
+        why = f"cannot {what}: one is larger than its topic takes now"
+        return ConfigError(why, try_next="raise the max.message.bytes of the topic that it came from")
+    if isinstance(cause, TransactionalIdAuthorizationFailed):
+        remedy = grant(settings, (Operation.DESCRIBE, Operation.WRITE), f"--transactional-id {name}")
+        return NoPermission(f"no permission to {what} in a transaction", try_next=remedy)
+    if isinstance(cause, GroupAuthorizationFailedError):
+        remedy = grant(settings, (Operation.READ,), f"--group {name}")
+        return NoPermission(f"no permission to keep what was sent as offsets of group {name}", try_next=remedy)
+    return fatal(error, who="we", what=what) or BrokerUnavailable(f"cannot {what}: {describe(cause)}")

@@ -1,19 +1,22 @@
 """An application's way back: offsets of its inputs set, its internal topics deleted (Java's StreamsResetter)."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.errors import BrokerUnavailable, TryAgain
+from app.errors import BrokerUnavailable, NoPermission, TryAgain
 from app.kafka.admin import Admin, GroupState
 from app.kafka.cluster import Cluster, TopicState, missing
 from app.kafka.offsets import commit_offsets, committed_offsets
+from app.kafka.requests import Operation
 from app.kafka.usage import alive
 from app.streams.model import TopicPartition
 from app.streams.topology.nodes import Reset, SourceNode
 from app.streams.topology.topology import Topology
 
+UNCHANGED = "nothing was changed on Kafka"
 _INTERNAL = re.compile(r".*(-changelog|-repartition|-subscription-(registration|response)-topic)")
 _FOREIGN_KEY = re.compile(r"KTABLE-FK-JOIN-SUBSCRIPTION-(REGISTRATION|RESPONSE)-\d+-topic")
 
@@ -63,7 +66,7 @@ class Way:
     inputs: tuple[str, ...]
     moves: tuple[Move, ...]
     absent: tuple[str, ...]
-    """Inputs that are not there."""
+    """Inputs, and topics of `also`, that are not there."""
     internal: tuple[Doomed, ...]
     strange: tuple[str, ...]
     """Named like internal topics of the application, and not of this topology: of an older one, or of another
@@ -131,6 +134,7 @@ async def survey(admin: Admin, topology: Topology, aim: Aim, *, also: Collection
         admin.check_topic(state)
         moves += await _moves(admin, cluster, state, (aim.of(topic), rule), committed)
     internal = [await _doomed(admin, cluster, cluster.topics[name]) for name in wanted if name in cluster.topics]
+    absent += [name for name in also if missing(cluster.topics.get(name))]
     strange = sorted(name for name in seen if named_like_internal(name, topology) and name not in wanted)
     doomed = tuple(topic for topic in internal if topic is not None)
     return Way(cluster, group, tuple(rules), tuple(moves), tuple(absent), doomed, tuple(strange))
@@ -185,23 +189,25 @@ async def _doomed(admin: Admin, cluster: Cluster, state: TopicState) -> Doomed |
     return Doomed(state.name, state.partitions, sum(end - first for first, end in ends.values()))
 
 
-async def execute(admin: Admin, way: Way) -> tuple[str, ...]:
-    """What was done, in words. Raises TryAgain while the group has members, and then has done nothing."""
+async def execute(admin: Admin, way: Way) -> AsyncGenerator[str, None]:
+    """What is done, in words, as soon as it is: an error in between leaves the rest to the next reset. Raises TryAgain
+    while the group has members, NoPermission where a topic may not be deleted, and then has done nothing."""
     refuse_members(await admin.group(way.group.name))
-    done = []
+    for doomed in way.internal:
+        if way.cluster.topics[doomed.name].allows(Operation.DELETE) is False:
+            remedy = admin.grant(Operation.DELETE, f"--topic {doomed.name}")
+            raise NoPermission(f"topic {doomed.name} may not be deleted; {UNCHANGED}", try_next=remedy)
     # The broker refuses this while there are members: so it comes first, and one that has just joined is safe.
     await commit_offsets(admin, way.group.name, {TopicPartition(m.topic, m.partition): m.target for m in way.moves})
-    for topic in dict.fromkeys(move.topic for move in way.moves):
-        count = sum(move.topic == topic for move in way.moves)
-        done.append(f"set the offsets of {topic} in {count} partition{'s' if count > 1 else ''}")
+    for topic, count in Counter(move.topic for move in way.moves).items():
+        yield f"set the offsets of {topic} in {count} partition{'s' if count > 1 else ''}"
     # Committed offsets of a topic go with it.
     for doomed in way.internal:
         await admin.delete_topic(doomed.name, way.cluster)
-        done.append(f"deleted topic {doomed.name}")
-    return tuple(done)
+        yield f"deleted topic {doomed.name}"
 
 
 def refuse_members(group: GroupState) -> None:
     if group.members:
         who = ", ".join(f"{member.id} at {member.host.removeprefix('/')}" for member in group.members)
-        raise TryAgain(f"{alive(group)}: {who}", try_next="end them first; nothing was changed")
+        raise TryAgain(f"{alive(group)}: {who}", try_next=f"end them first; {UNCHANGED}")

@@ -21,7 +21,7 @@ DEAD_LETTER_ROOM = 64 * 1024
 """Bytes by which a dead letter may exceed the largest record of its source: headers that say why and where from."""
 DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
 VISIBLE_WITHIN_S = 5.0
-_LARGEST = "max.message.bytes"
+LARGEST = "max.message.bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def new_topic(name: str, settings: KafkaSettings, largest: int | None) -> NewTop
     numbers of one producer share a key."""
     configs = {"cleanup.policy": "delete"}
     if largest is not None:
-        configs[_LARGEST] = str(largest)
+        configs[LARGEST] = str(largest)
     return NewTopic(name, settings.partitions, settings.replication_factor, configs)
 
 
@@ -84,8 +84,8 @@ async def _room(admin: Admin, source: str) -> int:
 
 async def _largest(admin: Admin, topic: str) -> int | None:
     """max.message.bytes in effect; None where we may not see it."""
-    configs = await admin.configs(topic, [_LARGEST])
-    value = (configs or {}).get(_LARGEST, "")
+    configs = await admin.configs(topic, [LARGEST])
+    value = (configs or {}).get(LARGEST, "")
     return int(value) if value.isdigit() else None
 
 
@@ -94,7 +94,7 @@ async def _too_small(admin: Admin, settings: SettingsTree) -> str:
     if source is None or here is None or here >= source + DEAD_LETTER_ROOM:
         return ""
     wanted = source + DEAD_LETTER_ROOM
-    return f"its {_LARGEST} is {here}; letters of the largest records need {wanted}, or only a digest of them is kept"
+    return f"its {LARGEST} is {here}; letters of the largest records need {wanted}, or only a digest of them is kept"
 
 
 def remark(state: TopicState, settings: KafkaSettings) -> str:

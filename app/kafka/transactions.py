@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata
 from app.kafka.clients import RETRY_BACKOFF_MS
 from app.kafka.closing import close
 from app.kafka.compat import Kip447Producer
+from app.kafka.compat_rows import empty_batch
 from app.kafka.failpoints import Failpoint, Step, passes
 from app.kafka.failures import describe
 from app.kafka.group_metadata import GroupMetadata
@@ -85,9 +86,9 @@ class TransactionalProducer:
         self._producer.ended.add_done_callback(self._unconfirmed.wake)
         self._reached(Step.BEGUN)
 
-    def create_batch(self) -> BatchBuilder:
+    def create_batch(self, at_most: int | None = None) -> BatchBuilder:
         """`append(timestamp=, key=, value=, headers=)` with milliseconds and a list of headers; None: it is full."""
-        return self._producer.create_batch()
+        return empty_batch(self._producer, at_most)
 
     async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[RecordMetadata]":
         """Returns when it is queued: one batch waits per partition while one is under way. The future, which is not to

@@ -37,8 +37,8 @@ class Transport(Protocol):
     def begin(self) -> None:
         """Raises TransactionFailed, RuntimeError within a transaction."""
 
-    def create_batch(self) -> BatchBuilder:
-        """Takes as much as the producer was told a batch may hold, and a first row of any size."""
+    def create_batch(self, at_most: int | None = None) -> BatchBuilder:
+        """Takes as much as the producer was told a batch may hold, or so many bytes, and a first row of any size."""
 
     async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[RecordMetadata]:
         """Returns when it is queued: one batch waits per partition while one is under way. The future, which is not to

@@ -44,9 +44,9 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
 class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a member says of itself when it joins.
 
-    lags: changelog records that each of its copies lacks. known: transactional ids of the last generation, the dead
-    included. fenced: those of them that are settled. nonce: changes when the member wants a new plan, since a broker
-    does not bother the others for a member that says what it said before.
+    digest: of its topology. lags: changelog records that each of its copies lacks. known: transactional ids of the last
+    generation, the dead included. fenced: those of them that are settled. nonce: changes when the member wants a new
+    plan, since a broker does not bother the others for a member that says what it said before.
     """
 
     v: int
@@ -71,8 +71,8 @@ class PeerData(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the leader tells a member. process, transactional_id, address: of the one it is for; a static member that
-    was restarted finds what its predecessor was told.
+    """What the leader tells a member. process, transactional_id, address, digest: of the one it is for; a static member
+    that was restarted finds what its predecessor was told.
 
     counts: partitions of every topic that is read; dead: transactional ids to fence before offsets are read.
     """
@@ -81,6 +81,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     process: str = ""
     transactional_id: str | None = None
     address: str | None = None
+    digest: str = ""
     supported: int = SUPPORTED
     error: str = ""
     wait: str = ""
@@ -144,7 +145,7 @@ def _read(raw: bytes | None, kind: type[T]) -> T:
     try:
         found = msgspec.json.decode(text, type=kind)
         _check_tasks(found)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Unreadable(f"its data of version {version.v} do not fit: {error}") from error
     return found
 
@@ -163,7 +164,7 @@ def _check_tasks(found: object) -> None:
 def _envelope(text: bytes) -> Envelope:
     try:
         return msgspec.json.decode(text, type=Envelope)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Unreadable("it sends data of another kind") from error
 
 

@@ -83,11 +83,13 @@ class _Lane:
 class _Route(dict[int, _Lane]):
     """The lanes of a topic, made when they are first asked for."""
 
-    __slots__ = ("count", "keyless", "partitioner", "topic")
+    __slots__ = ("count", "keyless", "limit", "partitioner", "topic")
 
-    def __init__(self, topic: str, count: int) -> None:
+    def __init__(self, topic: str, count: int, limit: int | None) -> None:
         super().__init__()
         self.topic = topic
+        self.limit = limit
+        """Bytes that the topic takes at once; None: not known, or more than ever is sent."""
         self.resize(count)
 
     def resize(self, count: int) -> None:
@@ -108,14 +110,15 @@ class _Route(dict[int, _Lane]):
 
 
 class _Routes(dict[str, _Route]):
-    def __init__(self, partitions: Callable[[str], int | None]) -> None:
+    def __init__(self, partitions: Callable[[str], int | None], limits: Callable[[str], int | None]) -> None:
         super().__init__()
         self._partitions = partitions
+        self._limits = limits
 
     def __missing__(self, topic: str) -> _Route:
         if not (count := self._partitions(topic)):
             raise UnknownTopic(topic)
-        route = self[topic] = _Route(topic, count)
+        route = self[topic] = _Route(topic, count, self._limits(topic))
         return route
 
     def refresh(self) -> None:
@@ -132,7 +135,7 @@ class RowWriter:
     eager: a row goes at once when nothing of its partition is under way; else when a batch is worth sending, or at the
     cut. In both, one batch of a partition is under way and the next fills meanwhile: the producer never waits for one
     partition while another could go. refused: takes a row that is too large and gives one in its stead, or None to drop
-    it; without it, RowTooLarge is raised.
+    it; without it, RowTooLarge is raised. limits: max.message.bytes of a topic, where it may be less than a batch.
     """
 
     def __init__(
@@ -143,9 +146,10 @@ class RowWriter:
         eager: bool,
         refused: Callable[[Row, RowTooLarge], Row | None] | None = None,
         max_row_bytes: int = MAX_ROW_BYTES,
+        limits: Callable[[str], int | None] = lambda _topic: None,
     ) -> None:
         self._transport = transport
-        self._routes = _Routes(partitions)
+        self._routes = _Routes(partitions, limits)
         self._eager = eager
         self._refused = refused
         self._max_row_bytes = max_row_bytes
@@ -239,12 +243,14 @@ class RowWriter:
 
     def _start(self, lane: _Lane, first: Row) -> None:
         """A new batch, for the one before is full or gone."""
-        batch = self._transport.create_batch()
+        at_most = lane.route.limit
+        batch = self._transport.create_batch(at_most)
         append = appender(batch)
         _, _, key, value, timestamp, headers = first
         append(0, timestamp or 0, key, value, list(headers))
-        if (size := batch.size()) > self._max_row_bytes:
-            self._refuse(first, RowTooLarge(first.topic, size, self._max_row_bytes))
+        limit = self._max_row_bytes if at_most is None else min(at_most, self._max_row_bytes)
+        if (size := batch.size()) > limit:
+            self._refuse(first, RowTooLarge(first.topic, size, limit))
             return
         if lane.batch is not None:
             self._close(lane, lane.batch)

@@ -47,11 +47,6 @@ class Duties:
 class Plan:
     duties: Mapping[str, Duties]
 
-    @property
-    def unsettled(self) -> bool:
-        """Whether a task is to move when its warm-up is done: look again later."""
-        return any(duties.warmups for duties in self.duties.values())
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:

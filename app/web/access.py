@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from app.streams.model import TopicPartition
@@ -21,6 +21,10 @@ class StreamsAccess(Protocol):
 
     def places(self, question: Question) -> Sequence[Place]:
         """Of a question for a key one place; else those of every partition it is about, in order."""
+        ...
+
+    def preparing(self, question: Question, place: Here) -> Iterator[None]:
+        """What has to be done before `read`, in slices."""
         ...
 
     def read(self, question: Question, place: Here, budget: Budget) -> Part:

@@ -30,11 +30,12 @@ class PeerAnswer:
     body: bytes
 
 
-async def ask(address: str, target: bytes, headers: Iterable[tuple[str, str]]) -> PeerAnswer:
+async def ask(address: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> PeerAnswer:
     """GET `target` (path and query, as they go over the wire) of `http://host:port`. Raises PeerFailed."""
     try:
         parts = urlsplit(address)
-        host, port = parts.hostname, parts.port or 80
+        host, port, authority = parts.hostname, parts.port or 80, parts.netloc.encode("ascii")
+        (host or "").encode("idna")
     except ValueError as cause:
         raise PeerFailed(f"{address} is no address") from cause
     if parts.scheme != "http" or not host or parts.username is not None:
@@ -48,7 +49,7 @@ async def ask(address: str, target: bytes, headers: Iterable[tuple[str, str]]) -
         raise PeerFailed(f"{address} cannot be reached: {cause.strerror or cause}") from cause
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            return await _exchange(reader, writer, target, [("host", parts.netloc), *headers])
+            return await _exchange(reader, writer, target, [(b"host", authority), *headers])
     except TimeoutError as cause:
         raise PeerFailed(f"{address} does not answer within {ANSWER_WITHIN:g} s", is_late=True) from cause
     except (OSError, h11.ProtocolError) as cause:
@@ -59,10 +60,10 @@ async def ask(address: str, target: bytes, headers: Iterable[tuple[str, str]]) -
 
 
 async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: bytes, headers: list[tuple[str, str]]
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> PeerAnswer:
     connection = h11.Connection(h11.CLIENT)
-    request = h11.Request(method="GET", target=target, headers=[*headers, ("connection", "close")])
+    request = h11.Request(method="GET", target=target, headers=[*headers, (b"connection", b"close")])
     writer.write((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
     await writer.drain()
     status, body = 0, bytearray()

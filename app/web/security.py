@@ -58,7 +58,8 @@ def refusal(scope: Scope, allowed: Collection[str], authority: Authority) -> Res
     method, path = scope["method"], scope["path"]
     steers = method == "POST" and path in STEERING
     if method not in ("GET", "HEAD") and not steers:
-        return _no(405, "only GET is served here", {"allow": "GET, HEAD"})
+        served = "POST" if path in STEERING else "GET, HEAD"
+        return _no(405, f"only {served.partition(',')[0]} is served here", {"allow": served})
     if len(path) + len(scope["query_string"]) + sum(len(k) + len(v) for k, v in headers.raw) > LONGEST_HEAD:
         return _no(431, "the request's head is too long")
     if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":

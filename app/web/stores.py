@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,6 +26,8 @@ from app.streams.queries import (
     NoOwner,
     NotHere,
     NotUpToBound,
+    Part,
+    Place,
     QueryRefused,
     Question,
     Refused,
@@ -109,6 +111,7 @@ def _told(endpoint: Endpoint) -> Endpoint:
 
     async def answer(request: Request) -> Response:
         try:
+            _refuse_broken_text(request)
             return await endpoint(request)
         except QueryRefused as refused:
             return _error(STATUS[type(refused)], refused.error, refused.why, refused.where)
@@ -116,9 +119,21 @@ def _told(endpoint: Endpoint) -> Endpoint:
     return answer
 
 
+def _refuse_broken_text(request: Request) -> None:
+    """Servers read bytes that are no UTF-8 as a replacement character, and a key of such would be another key."""
+    try:
+        for part in (request.scope["raw_path"], request.scope["query_string"]):
+            unquote_to_bytes(part).decode()
+    except UnicodeDecodeError as cause:
+        raise InvalidQuestion(f"the address is no UTF-8: {cause}", "bytes can be given with key_form=hex") from cause
+
+
 def _error(status: int, error: str, why: str, where: str) -> Response:
-    headers = {"retry-after": "1"} if status in (502, 503, 504) else None
-    return JSONResponse({"error": error, "why": why, "where": where}, status, headers=headers)
+    return JSONResponse({"error": error, "why": why, "where": where}, status, headers=_when_to_ask_again(status))
+
+
+def _when_to_ask_again(status: int) -> dict[str, str] | None:
+    return {"retry-after": "1"} if status in (502, 503, 504) else None
 
 
 @dataclass(slots=True)
@@ -148,7 +163,7 @@ class _Asking:
         if hops not in ([], ["1"]):
             raise InvalidQuestion(f"{HOP} says {', '.join(hops)[:80]!r}", "it is for instances among themselves")
         self.is_handed_on = bool(hops)
-        if self.is_handed_on and question.everywhere:
+        if self.is_handed_on and question.everywhere and question.partition is None:
             raise InvalidQuestion("a question that was handed on is for one partition")
 
     async def key(self) -> Response:
@@ -161,7 +176,7 @@ class _Asking:
             case Refused():
                 raise place.reason
             case Here():
-                part = self.access.read(question, place, Budget(question.limit))
+                part = await self._part(place, Budget(question.limit))
         told: dict[str, Any] = {"store": question.store, "partition": place.partition, "standby": place.standby}
         if not part.single:
             cursor = None if part.after is None else Cursor(place.partition, part.after).text()
@@ -187,17 +202,17 @@ class _Asking:
                 break
             match place:
                 case Here():
-                    self._read(place, page)
-                    # So many partitions may be here that together they take their time.
-                    await asyncio.sleep(0)
+                    await self._read(place, page)
                 case At() if question.everywhere:
                     await self._fetch(place, page)
                 case At():
                     page.miss(place.partition, "it is at another instance", ", ".join(place.addresses))
                 case Refused():
                     page.miss(place.partition, place.reason.why, place.reason.where)
-        if not page.answered and page.missing:
-            raise _first_reason(places, page)
+        # A page that others follow, or that follows others, is one of a walk: that goes on.
+        is_only = page.cursor is None and (question.cursor is None or question.partition is not None)
+        if not page.answered and page.missing and is_only:
+            return self._none_answered(places, page.missing[0])
         return JSONResponse(
             {
                 "store": question.store,
@@ -209,13 +224,36 @@ class _Asking:
             }
         )
 
-    def _read(self, place: Here, page: _Page) -> None:
-        part = self.access.read(self.question, place, page.budget)
+    def _none_answered(self, places: Sequence[Place], missing: Mapping[str, Any]) -> Response:
+        for place in places:
+            if isinstance(place, Refused):
+                raise place.reason
+        why = f"partition {missing['partition']}: {missing['why']}"
+        if any(isinstance(place, Here) for place in places):
+            raise NoOwner(why, missing["where"])
+        if self.question.everywhere:
+            return _error(502, "the owners do not answer", why, missing["where"])
+        raise NotHere(why, f"{missing['where']}, or ask with all=true")
+
+    async def _part(self, place: Here, budget: Budget) -> Part:
+        for _ in self.access.preparing(self.question, place):
+            await asyncio.sleep(0)
+        # Nothing waits from here on: it is one moment of the store.
+        return self.access.read(self.question, place, budget)
+
+    async def _read(self, place: Here, page: _Page) -> None:
+        try:
+            part = await self._part(place, page.budget)
+        except NoOwner as left:
+            page.miss(place.partition, left.why, left.where)
+            return
         page.answered += 1
         page.rows += part.rows
         page.position |= self._position(place)
         if part.after is not None:
             page.cursor = Cursor(place.partition, part.after).text()
+        # So many partitions may be here that together they take their time.
+        await asyncio.sleep(0)
 
     async def _fetch(self, place: At, page: _Page) -> None:
         """The partition's rows from the instance that has it."""
@@ -236,9 +274,9 @@ class _Asking:
             page.miss(place.partition, str(failed), ", ".join(place.addresses))
             return
         told = _read_json(answer)
-        if told is None or answer.status != 200:
-            why = f"it answered {answer.status}" if told is None else str(told.get("why", ""))
-            page.miss(place.partition, why, ", ".join(place.addresses))
+        if told is None or answer.status != 200 or not _is_page(told, page.budget.rows):
+            why = told.get("why") if told is not None and answer.status != 200 else None
+            page.miss(place.partition, str(why or f"it answered {answer.status}"), ", ".join(place.addresses))
             return
         page.answered += 1
         page.rows += told["rows"]
@@ -266,12 +304,13 @@ class _Asking:
             return _error(502, "the owner's answer cannot be read", why, ", ".join(place.addresses))
         if answer.status == 421:
             raise NoOwner(f"partition {place.partition} is moving between instances", ", ".join(place.addresses))
-        return Response(answer.body, answer.status, media_type="application/json")
+        headers = _when_to_ask_again(answer.status)
+        return Response(answer.body, answer.status, media_type="application/json", headers=headers)
 
     async def _peer(self, place: At, target: bytes) -> PeerAnswer:
         """From the first instance that answers. `place` has addresses of the present assignment, and no others."""
-        headers = [(HOP, "1"), ("accept", "application/json")]
-        headers += [("authorization", text) for text in self.request.headers.getlist("authorization")]
+        headers = [(HOP.encode(), b"1"), (b"accept", b"application/json")]
+        headers += [(name, value) for name, value in self.request.headers.raw if name == b"authorization"]
         *others, last = place.addresses
         for address in others:
             try:
@@ -293,9 +332,8 @@ def _read_json(answer: PeerAnswer) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _first_reason(places: Any, page: _Page) -> QueryRefused:
-    for place in places:
-        if isinstance(place, Refused):
-            return place.reason
-    first = page.missing[0]
-    return NotHere(f"partition {first['partition']}: {first['why']}", f"{first['where']}, or ask with all=true")
+def _is_page(told: Mapping[str, Any], limit: int) -> bool:
+    """Whether it is what `_Asking.page` gives: something else may listen there by now."""
+    rows, cursor = told.get("rows"), told.get("cursor")
+    is_list = isinstance(rows, list) and len(rows) <= limit
+    return is_list and isinstance(told.get("position"), dict) and isinstance(cursor, str | None)

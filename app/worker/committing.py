@@ -18,7 +18,7 @@ from app.worker.totals import Totals
 ROWS_AT_ONCE = 4_000
 """Rows handed to the writer between two turns of the event loop: about 2 ms."""
 SLICE_MS = 2.0
-"""How long the event loop is held at most while committed rows enter the stores."""
+"""How long the event loop is held at most while rows are sealed or enter the stores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,10 @@ class Sealed:
 
     shares: tuple[tuple[HeldTask, Commit], ...]
     offsets: Mapping[TopicPartition, Offset]
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[Task, ...]
     """Whose commits they are: a rebalance that did not wait may have put others in their place."""
+    began: float
+    """When the sealing did, by the monotonic clock."""
 
 
 class Committer:
@@ -48,13 +50,13 @@ class Committer:
 
     async def seal(self, tasks: Iterable[HeldTask]) -> Sealed | None:
         """Nothing may be processed meanwhile: it yields to the loop. None: there was nothing to commit."""
+        began = time.monotonic()
         shares: list[tuple[HeldTask, Commit]] = []
         offsets: dict[TopicPartition, Offset] = {}
         for held in tasks:
             if not held.task.needs_commit:
                 continue
-            for _ in held.task.sealing():
-                await asyncio.sleep(0)
+            await _in_turns(held.task.sealing())
             commit = held.task.commit()
             self.writer.write(commit.outputs)
             await self._write(commit.changelog)
@@ -65,7 +67,7 @@ class Committer:
         if not shares:
             return None
         self.writer.cut()
-        return Sealed(tuple(shares), offsets, tuple(held.task for held, _ in shares))
+        return Sealed(tuple(shares), offsets, tuple(held.task for held, _ in shares), began)
 
     async def _write(self, rows: Sequence[Row]) -> None:
         for at in range(0, len(rows), ROWS_AT_ONCE):
@@ -74,7 +76,6 @@ class Committer:
 
     async def finish(self, sealed: Sealed, group: GroupMetadata) -> None:
         """Outputs, offsets, the end of the transaction, and only then the stores. Raises TransactionFailed."""
-        began = time.monotonic()
         await self.writer.flush()
         ends = await self._transport.commit(sealed.offsets, group)
         # From here on it is decided: whatever ends us now, the rows come back from the changelogs.
@@ -83,20 +84,22 @@ class Committer:
         for held, commit in sealed.shares:
             if held.task not in sealed.tasks:
                 continue
-            for _ in held.task.applying(commit, _positions(held, ends, sealed.offsets), SLICE_MS):
+            for _ in held.task.applying(commit, _positions(held, ends), SLICE_MS):
                 await asyncio.sleep(0)
         self._note_offsets(sealed.offsets)
-        self.totals.commits.note((time.monotonic() - began) * 1000)
+        self.totals.commits.note((time.monotonic() - sealed.began) * 1000)
 
 
-def _positions(
-    held: HeldTask, ends: Mapping[TopicPartition, int], offsets: Mapping[TopicPartition, Offset]
-) -> dict[str, int]:
-    """How far each store has come in its changelog; where that is a source topic, as far as the task has read it."""
-    found: dict[str, int] = {}
-    for store, changelog in held.changelogs.items():
-        if (end := ends.get(changelog)) is not None:
-            found[store] = end
-        elif (offset := offsets.get(changelog)) is not None:
-            found[store] = offset.offset
-    return found
+async def _in_turns(steps: Iterable[None]) -> None:
+    """Lets the loop run whenever some steps have taken their time together."""
+    until = time.perf_counter() + SLICE_MS / 1000
+    for _ in steps:
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + SLICE_MS / 1000
+
+
+def _positions(held: HeldTask, ends: Mapping[TopicPartition, int]) -> dict[str, int]:
+    """How far each store has come in the changelog that this commit wrote; where a source topic is restored from
+    instead, the task knows it by its own offsets."""
+    return {store: ends[changelog] for store, changelog in held.changelogs.items() if changelog in ends}

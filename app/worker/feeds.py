@@ -50,8 +50,8 @@ class Log:
 @dataclass(slots=True, eq=False)
 class Feed:
     """The logs of one task. done: of an active task that waits to be started; None: a standby. pace: rows that fill a
-    slice. since, moved: when it
-    began, and when it last got anything. gathered: rows that are not committed yet, together: how many should be."""
+    slice. since, moved: when it began, and when it last got anything. gathered: rows that are not committed yet,
+    together: how many should be."""
 
     held: HeldTask
     task: Task

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app.kafka.failures import CLIENT_FAILED, describe
+from app.errors import cause_of
+from app.kafka.failures import CLIENT_FAILED, describe, fatal
 from app.kafka.fetching import Fetched, FetchFailed, OffsetOutOfRange, end, fetch, position
 from app.kafka.membership import Assigned
 from app.streams.model import TopicPartition
@@ -55,7 +56,8 @@ class Rebalance:
         """A rebalance is under way: nothing is processed, nothing fetched counts."""
         self.lost = False
         self.quiet = asyncio.Event()
-        """All that was processed is committed, or will never be."""
+        """All that was processed is committed, or will never be. So it is before anything is taken."""
+        self.quiet.set()
 
     async def begin(self, lost: bool) -> None:
         """Awaited by the listener, which lets the rebalance go on when it returns."""
@@ -169,7 +171,11 @@ class Life:
                 await self._takeover.bring(assigned)
                 return
             except* CLIENT_FAILED as failures:
-                log.warning("taking over tasks: %s; trying again", describe(failures.exceptions[0]))
+                error = cause_of(failures)
+                refused = fatal(error, who="streams", what=f"take over tasks of group {assigned.group.group}")
+                if refused is not None:
+                    raise refused from error
+                log.warning("taking over tasks: %s; trying again", describe(error))
             await asyncio.sleep(RETRY_AFTER)
 
     async def _turn(self) -> None:

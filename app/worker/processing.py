@@ -36,7 +36,7 @@ class Processing:
         self._limits: dict[TaskId, int] = {}
 
     def wanted(self) -> list[TopicPartition]:
-        """Partitions with room, one short of records first in turn: back-pressure is not to ask."""
+        """Partitions with room: back-pressure is not to ask."""
         return [
             source for source, held in self._tasks.readers.items() if len(held.task.queues[source].rows) < BUFFERED_ROWS
         ]

@@ -96,28 +96,36 @@ class Queries:
         """Of a question for a key one place; else those of every partition it is about, in order. Raises
         QueryRefused."""
         name, spec = question.store, self._spec(question.store)
-        if name not in self._parts:
+        is_global = name not in self._parts
+        count = 1 if is_global else self._count(name)
+        if not count:
+            raise _unassigned(name)
+        if question.partition is not None and question.partition not in range(count):
+            raise InvalidQuestion(f"store {name} has the partitions 0 to {count - 1}")
+        wanted = range(count)
+        if question.partition is not None:
+            wanted = range(question.partition, question.partition + 1)
+        elif question.key is not None and not is_global:
+            owner = self._owner(name, spec, question)
+            wanted = range(owner, owner + 1)
+        if question.cursor is not None:
+            if question.cursor.partition not in wanted:
+                raise InvalidQuestion("the cursor is of another question", "a cursor goes with what it was given for")
+            wanted = range(question.cursor.partition, wanted.stop)
+        if is_global:
             return [self._global_place(name)]
-        if question.key is not None and question.partition is None:
-            return [self._place(name, self._owner(name, spec, question), question.standby)]
-        count = self._count(name)
-        first = 0 if question.cursor is None else question.cursor.partition
-        wanted = (
-            range(first, count) if question.partition is None else range(question.partition, question.partition + 1)
-        )
-        if not count or any(partition not in range(count) for partition in wanted):
-            raise (
-                _unassigned(name) if not count else InvalidQuestion(f"store {name} has the partitions 0 to {count - 1}")
-            )
         return [self._place(name, partition, question.standby) for partition in wanted]
 
     # reading
 
+    def preparing(self, question: Question, place: Here) -> Iterator[None]:
+        """What has to be done once before `read`, in slices of a few ms. Raises QueryRefused."""
+        return self._committed(question.store, place).preparing(question)
+
     def read(self, question: Question, place: Here, budget: Budget) -> Part:
         """What is committed here, and not more than the budget allows. Raises QueryRefused."""
-        opened = self._opened(question.store, place)
+        store = self._committed(question.store, place)
         positions.check(question.bound, place.partition, self.positions(question.store, place))
-        store = CommittedStore(opened, self._holding.topology.changelog(question.store))
         cursor = question.cursor
         after = cursor.row if cursor is not None and cursor.partition == place.partition else None
         return (store.page if question.key is None else store.rows_of)(question, after, budget)
@@ -205,13 +213,17 @@ class Queries:
             raise _unassigned(name)
         return partition_for(keys.routed(key), count)
 
+    def _committed(self, name: str, place: Here) -> CommittedStore:
+        return CommittedStore(self._opened(name, place), self._holding.topology.changelog(name))
+
     def _opened(self, name: str, place: Here) -> Any:
-        """Raises QueryRefused when it has left since `places` said that it is here."""
+        """Raises QueryRefused when it has left since `places` said that it is here, or is no more than a copy now."""
         if name not in self._parts:
             store = self._holding.global_stores().get(name)
         else:
             held = self._holding.held().get(self._task(name, place.partition))
-            store = None if held is None else held.task.stores.get(name)
+            answers = held is not None and (place.standby or held.phase is TaskPhase.RUNNING)
+            store = held.task.stores.get(name) if held is not None and answers else None
         if store is None:
             raise _gone(name, place.partition)
         return store

@@ -16,13 +16,12 @@ def report(worker: Worker) -> StreamsStatistics:
     settings, totals, stay = worker.given.settings, worker.totals, worker.stay
     held = list(worker.held().values())
     tasks = tuple(_task(each, worker) for each in sorted(held, key=lambda each: each.id))
-    assigned = None if stay is None or stay.group is None else stay.group.assigned
     return StreamsStatistics(
         application_id=settings.application_id,
         state=worker.state,
         instance=worker.self_process,
         guarantee=settings.guarantee,
-        generation=-1 if assigned is None else assigned.group.generation,
+        generation=-1 if worker.assigned is None else worker.assigned.group.generation,
         epoch=0 if stay is None or stay.group is None else stay.group.epoch,
         paused=worker.paused,
         tasks=tasks,

@@ -13,6 +13,7 @@ from typing import Final
 
 from app.errors import BrokerUnavailable, ServiceError
 from app.kafka.changelogs import ChangelogReader
+from app.kafka.failures import CLIENT_FAILED, describe, fatal
 from app.kafka.fetching import Fetched
 from app.log import get_logger
 from app.state import StateDamaged
@@ -43,10 +44,10 @@ Limits = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition
 
 
 class Restorer:
-    """One for a process, beside all lives of its producers: `run` may be cancelled and started again.
+    """One for a stay, beside all lives of its producers; `run` it once.
 
     states: with them, many rows of a task on disk are committed together, which is twice as fast.
-    failed: standbys that cannot be followed any more, and why; whoever takes one out opens it anew.
+    failed: standbys whose state cannot be brought up to date, and why; whoever takes one out opens it anew.
     """
 
     def __init__(
@@ -63,10 +64,10 @@ class Restorer:
         self._clock = clock
         self._feeds: dict[TaskId, Feed] = {}
         self._readers: dict[TopicPartition, Feed] = {}
-        self._lags: dict[TaskId, int] = {}
         self._restored = self._followed = 0
         self._reported = clock()
         self._limited = 0.0
+        self._limiting: asyncio.Task[None] | None = None
         self.failed: dict[TaskId, Exception] = {}
 
     def restore(self, held: HeldTask, targets: Mapping[TopicPartition, int]) -> asyncio.Future[None]:
@@ -76,6 +77,8 @@ class Restorer:
         missing = [where for where in held.changelogs.values() if where not in targets]
         if missing:
             raise StateDamaged(f"task {held.id} has no changelog {missing[0].topic}-{missing[0].partition} to read")
+        if self._condemned(held.id):
+            raise _condemned(held.id)
         for each in logs_of(held, targets).values():
             if each.beyond:
                 topic, partition = each.partition
@@ -88,7 +91,9 @@ class Restorer:
     def follow(self, held: HeldTask) -> None:
         """For ever, as records come."""
         known = self._feeds.get(held.id)
-        if known is None or known.task is not held.task or known.active:
+        if self._condemned(held.id):
+            self.failed[held.id] = _condemned(held.id)
+        elif known is None or known.task is not held.task or known.active:
             self._begin(held, {}, None)
 
     def stop(self, task: TaskId) -> None:
@@ -101,6 +106,8 @@ class Restorer:
         except ServiceError as error:
             # The rows before them are there, with their position: whoever restores it next goes on behind those.
             log.warning("restored rows could not be kept", task=str(task), why=str(error))
+        if self._states is not None:
+            self._states.misses(task, self._lag(feed))
         for partition in feed.logs:
             if self._readers.get(partition) is feed:
                 del self._readers[partition]
@@ -127,12 +134,22 @@ class Restorer:
         )
 
     async def run(self) -> None:
-        """Until cancelled. Raises ServiceError when the changelogs cannot be read at all."""
+        """Until cancelled. Raises ServiceError when the changelogs cannot be read at all, or no copy can be written."""
+        try:
+            await self._run()
+        finally:
+            if self._limiting is not None:
+                self._limiting.cancel()
+
+    async def _run(self) -> None:
         while True:
             self._drop_cancelled()
-            await self._raise_limits()
-            for each in await self._reader.read(READ_MS, self._wanted()):
-                await self._apply(each)
+            self._look_at_limits()
+            fetched = await self._reader.read(READ_MS, self._wanted())
+            # They belong to whoever followed the log now: another feed of it may begin elsewhere meanwhile.
+            for feed, each in [(self._readers.get(each.partition), each) for each in fetched]:
+                if feed is not None:
+                    await self._apply(feed, each)
             for lost in self._reader.take_lost():
                 feed = self._readers.get(lost.partition)
                 if feed is not None:
@@ -175,6 +192,8 @@ class Restorer:
         done, feed.done = feed.done, None
         self.stop(feed.held.id)
         if done is None:
+            if not isinstance(error, StateDamaged):
+                raise error  # a full disk: what is there is right, and to make it anew takes more room
             self.failed[feed.held.id] = error
         elif not done.done():
             done.set_exception(error)
@@ -194,10 +213,9 @@ class Restorer:
 
     # rows
 
-    async def _apply(self, fetched: Fetched) -> None:
+    async def _apply(self, feed: Feed, fetched: Fetched) -> None:
         partition, rows, position, end = fetched
-        feed = self._readers.get(partition)
-        if feed is None:
+        if self._readers.get(partition) is not feed or self._cancelled(feed):
             return
         each = feed.logs[partition]
         each.end = end
@@ -286,28 +304,43 @@ class Restorer:
     def _cancelled(self, feed: Feed) -> bool:
         return feed.done is not None and feed.done.cancelled()
 
+    def _condemned(self, task: TaskId) -> bool:
+        return self._states is not None and self._states.condemned(task)
+
     # what else may be the matter
 
-    async def _raise_limits(self) -> None:
-        now = self._clock()
+    def _look_at_limits(self) -> None:
+        """The looking takes as long as a transaction of others is open: nothing waits for it."""
+        if self._limiting is not None and self._limiting.done():
+            self._limiting.result()
+            self._limiting = None
         sources = [
             partition
             for partition, feed in self._readers.items()
             if not feed.active
             and any(store in feed.task.topology.restored_from for store in feed.logs[partition].stores)
         ]
-        if not sources:
-            return
-        if self._limits is None or now - self._limited < LIMITS_S:
-            known: Mapping[TopicPartition, int] = {}
-        else:
+        self._raise_limits(dict.fromkeys(sources, 0))
+        now = self._clock()
+        if sources and self._limits is not None and self._limiting is None and now - self._limited >= LIMITS_S:
             self._limited = now
-            known = await self._limits(sources)
-        for partition in sources:
+            self._limiting = asyncio.create_task(self._ask_for_limits(self._limits, sources))
+
+    async def _ask_for_limits(self, limits: Limits, sources: Collection[TopicPartition]) -> None:
+        try:
+            self._raise_limits(await limits(sources))
+        except CLIENT_FAILED as error:
+            refused = fatal(error, who="standbys", what="read the committed offsets")
+            if refused is not None:
+                raise refused from error
+            log.info("standbys wait to hear what is committed", why=describe(error))
+
+    def _raise_limits(self, known: Mapping[TopicPartition, int]) -> None:
+        for partition, committed in known.items():
             feed = self._readers.get(partition)
             if feed is not None and not feed.active:
                 each = feed.logs[partition]
-                each.limit = max(known.get(partition, 0), each.limit or 0)
+                each.limit = max(committed, each.limit or 0)
 
     async def _look_at_stalled(self) -> None:
         now = self._clock()
@@ -340,3 +373,8 @@ class Restorer:
             seconds=round(now - feed.since, 1),
             rows_per_s=round(feed.rate(now)),
         )
+
+
+def _condemned(task: TaskId) -> StateDamaged:
+    """Whoever found the damage was interrupted before it was opened anew."""
+    return StateDamaged(f"the state of task {task} was found damaged before")

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -50,12 +51,14 @@ class StateStatistics:
 
 @dataclass(slots=True, eq=False)
 class Opened:
-    """The committed rows of one task; its stores can be asked for again and again."""
+    """The committed rows of one task; its stores can be asked for again and again. missing: changelog records that it
+    lacks, as its last restore said; None: there was none."""
 
     task: TaskId
     expected: Expected
     disk: TaskState | None
     condemned: bool = False
+    missing: int | None = None
     memory: dict[str, MemoryBase] = field(default_factory=dict)
 
     def base(self, spec: StoreSpec) -> Base:
@@ -119,8 +122,12 @@ class States:
         if self._slot is not None:
             await asyncio.to_thread(_sweep, self._slot.path)
             for task in filter(None, map(_task_id, self._slot.tasks())):
+                if task in self._open or task in self._left:
+                    continue
                 part = self._parts.get(task.subtopology)
-                if part is None or task in self._open or task in self._left:
+                if part is None:
+                    # The topology has it no more: it is removed when the delay is over, as in Java.
+                    self._left[task] = _Left(self._monotonic(), {})
                     continue
                 ids = {store: topic_ids.get(self._topology.changelog(store), "") for store in self._logged(part)}
                 opened = await self.open(task, part, ids)
@@ -133,18 +140,15 @@ class States:
         by store; "" where it is not known. Raises StateRefused and StateUnwritable."""
         expected = self._expected(task, part, topic_ids)
         async with self._lock(task):
-            opened = self._open.get(task)
-            if opened is not None:
-                return opened
-            left = self._left.get(task)
-            kept = None if left is None else left.kept
-            if kept is not None and kept.expected == expected:
-                opened = kept
-            else:
-                if kept is not None and kept.disk is not None:
-                    kept.disk.abandon()
+            left = self._left.pop(task, None)
+            # It may be open still, if whoever was to close it was interrupted.
+            opened = self._open.pop(task, None) or (None if left is None else left.kept)
+            if opened is not None and (opened.condemned or opened.expected != expected):
+                if opened.disk is not None:
+                    opened.disk.abandon()
+                opened = None
+            if opened is None:
                 opened = Opened(task, expected, await self._from_disk(expected))
-            self._left.pop(task, None)
             self._open[task] = opened
             return opened
 
@@ -165,6 +169,12 @@ class States:
         opened = self._open.get(task)
         if opened is not None and opened.disk is not None:
             opened.disk.settle()
+
+    def misses(self, task: TaskId, records: int | None) -> None:
+        """Its restore has ended, or was stopped."""
+        opened = self._open.get(task)
+        if opened is not None:
+            opened.missing = records
 
     # closing
 
@@ -193,15 +203,16 @@ class States:
                 await self._close(task, kept.disk, max(0.0, until - self._monotonic()))
 
     async def condemn(self, task: TaskId, why: str) -> None:
-        """It must not be used again: once closed, it is opened empty, even if this process is killed first."""
-        opened = self._open.get(task)
-        if opened is None:
-            self._left.pop(task, None)
-            return
+        """Of a task whose state is open. It must not be used again: it is opened empty next time, even if this process
+        is killed first."""
+        opened = self._open[task]
         opened.condemned = True
         if opened.disk is not None:
-            disk = opened.disk
-            await asyncio.to_thread(disk.condemn, why)
+            await self._alone(task, partial(opened.disk.condemn, why))
+
+    def condemned(self, task: TaskId) -> bool:
+        opened = self._open.get(task)
+        return opened is not None and opened.condemned
 
     # what lies here
 
@@ -210,7 +221,7 @@ class States:
 
     def left(self) -> dict[TaskId, int]:
         """Tasks whose state lies here though they are not ours now, and how many changelog records it misses: as
-        `awaken` found it, or 0 from when the task was closed."""
+        `awaken` found it, or as it was when the task was closed."""
         return {task: left.lag for task, left in sorted(self._left.items()) if left.lag is not None}
 
     def positions(self, task: TaskId) -> dict[str, int | None]:
@@ -259,17 +270,26 @@ class States:
         )
 
     def _leave(self, opened: Opened, *, kept: bool) -> None:
-        positions = opened.positions(self._topology.stores)
-        lag = None if not positions or None in positions.values() else 0
-        self._left[opened.task] = _Left(self._monotonic(), positions, lag, opened if kept else None)
+        stores = self._topology.stores
+        positions = opened.positions(stores)
+        lag = opened.missing
+        if lag is None and positions and None not in positions.values():
+            lag = 0
+        if not kept and not all(stores[name].persistent for name in positions):
+            # What it has in memory goes.
+            positions = {name: at if stores[name].persistent else None for name, at in positions.items()}
+            lag = None
+        self._left[opened.task] = _Left(
+            self._monotonic(), positions, lag if positions else None, opened if kept else None
+        )
 
     async def _measure(self, ends: Ends) -> None:
         """Java adds up offsets likewise (SubscriptionInfo)."""
         positions = {
-            (task, TopicPartition(self._topology.changelog(store), task.partition)): position
+            (task, TopicPartition(self._topology.changelog(store), task.partition)): position or 0
             for task, left in self._left.items()
             for store, position in left.positions.items()
-            if left.lag is not None and position is not None
+            if any(at is not None for at in left.positions.values())
         }
         if not positions:
             return
@@ -282,20 +302,26 @@ class States:
                 self._left[task].lag = lag
 
     async def _close(self, task: TaskId, disk: TaskState, within: float) -> None:
-        # Held until the thread is done with the file, whoever stops waiting for it.
-        lock = self._lock(task)
-        await lock.acquire()
-        closing = asyncio.ensure_future(abandonable(disk.close))
-        closing.add_done_callback(lambda _: lock.release())
         try:
-            async with asyncio.timeout(within):
-                await asyncio.shield(closing)
+            await self._alone(task, disk.close, within)
         except TimeoutError:
-            closing.add_done_callback(_look_at)
             log.warning("local state could not be closed in time", task=str(task), seconds=within)
         except (StateUnwritable, OSError) as error:
             # As after a kill: it is checked when it is opened.
             log.warning("local state could not be closed", task=str(task), why=str(error))
+
+    async def _alone(self, task: TaskId, work: Callable[[], None], within: float | None = None) -> None:
+        """In a thread. The lock is held until that is done with the files, whoever stops waiting for it."""
+        lock = self._lock(task)
+        await lock.acquire()
+        working = asyncio.ensure_future(abandonable(work))
+        working.add_done_callback(lambda _: lock.release())
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.shield(working)
+        except (TimeoutError, asyncio.CancelledError):
+            working.add_done_callback(partial(_look_at, task))
+            raise
 
     async def _from_disk(self, expected: Expected) -> TaskState | None:
         if self._slot is None:
@@ -361,6 +387,7 @@ def _sweep(slot: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _look_at(closing: asyncio.Future[None]) -> None:
-    if not closing.cancelled() and (error := closing.exception()) is not None:
-        log.warning("local state could not be closed", why=str(error))
+def _look_at(task: TaskId, working: asyncio.Future[None]) -> None:
+    """For whoever does not wait any more."""
+    if not working.cancelled() and (error := working.exception()) is not None:
+        log.warning("local state could not be closed", task=str(task), why=str(error))

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from app.errors import cause_of
 from app.kafka.at_least_once import at_least_once_producer
 from app.kafka.changelogs import ChangelogReader, changelog_reader
 from app.kafka.failpoints import Failpoint, passes
@@ -17,7 +18,7 @@ from app.kafka.internal_topics import Internal
 from app.kafka.link import Link
 from app.kafka.membership import Membership, MembershipOptions, Standing, membership
 from app.kafka.outcomes import TransactionFailed
-from app.kafka.partition_counts import partition_count
+from app.kafka.partition_counts import heard, partition_count
 from app.kafka.purging import Purger
 from app.kafka.stable_offsets import stable_offsets
 from app.kafka.transactions import TransactionOptions, transactional_producer
@@ -31,7 +32,6 @@ from app.streams.topology.plan import topics_of
 from app.streams.topology.topology import Topology
 from app.worker.clock import now_ms
 from app.worker.committing import Committer
-from app.worker.failures import cause_of
 from app.worker.globals import GlobalTables
 from app.worker.held import TaskPhase
 from app.worker.identity import Identity
@@ -80,7 +80,7 @@ class Stay:
         self._rebalance = Rebalance()
         self._transport_now: Transport | None = None
         self._named: dict[str, int] = {}
-        """Partitions of topics that only records name."""
+        """Partitions of topics that only records name, and of those that were seen to grow."""
         self.tables: GlobalTables | None = None
         self.tasks: Tasks | None = None
         self.group: Membership | None = None
@@ -127,8 +127,9 @@ class Stay:
         """State of tasks that have been elsewhere for long."""
         while True:
             await asyncio.sleep(CLEAN_EVERY)
-            if self.tasks is not None and self.group is not None and self.group.assigned is not None:
-                await self._states.clean(self.tasks.held)
+            assigned = None if self.group is None else self.group.assigned
+            if self.tasks is not None and assigned is not None:
+                await self._states.clean({*self.tasks.held, *assigned.duties.active})
 
     async def _committed(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """How far source topics are processed."""
@@ -176,7 +177,11 @@ class Stay:
             self._transport_now = transport
             self._totals.producers += 1
             writer = self.writer = RowWriter(
-                transport, self.partitions, eager=not settings.exactly_once, refused=refusals(given.topology)
+                transport,
+                self.partitions,
+                eager=not settings.exactly_once,
+                refused=refusals(given.topology),
+                limits=self.internal.limits.get,
             )
             means = Means(
                 group,
@@ -261,10 +266,16 @@ class Stay:
         return Standing(frozenset(running), lags)
 
     def partitions(self, topic: str) -> int | None:
-        """How many a topic has, as far as anyone told us."""
+        """How many a topic has, as far as anyone told us. One that is only written may grow while we are here, and its
+        producer hears of it; of those that are read the group has to say."""
         assigned = None if self.group is None else self.group.assigned
         found = None if assigned is None else assigned.counts.get(topic)
-        return self._named.get(topic) or found or self.internal.counts.get(topic)
+        known = self._named.get(topic) or found or self.internal.counts.get(topic)
+        transport = None if found else self._transport_now
+        if known and transport is not None and (now := heard(transport.client, topic)) > known:
+            log.info("topic %s has %d partitions now, %d before", topic, now, known)
+            self._named[topic] = known = now
+        return known
 
     def _reset_rule(self, source: TopicPartition) -> Reset | int | None:
         topology = self.given.topology

@@ -67,11 +67,12 @@ class Tasks:
         ids = {store: self._around.topic_ids.get(self._changelog(store), "") for store in self._logged(part)}
         await self._around.states.open(task, part, ids)
 
-    def rebuild(self, held: HeldTask, phase: TaskPhase = TaskPhase.RESTORING) -> None:
-        """What was not committed is forgotten: another Task over the same rows."""
+    def rebuild(self, held: HeldTask) -> None:
+        """What was not committed is forgotten: another Task over the same rows, which runs no longer."""
         self._let_go(held)
         held.task = self._made(held.id)
-        held.phase = phase
+        if held.phase is TaskPhase.RUNNING:
+            held.phase = TaskPhase.RESTORING
 
     def start(self, held: HeldTask, now: int) -> None:
         held.task.start(now)
@@ -95,9 +96,6 @@ class Tasks:
         """The partitions it will read, before `Task.resume_from`."""
         held.sources = tuple(sources)
         held.task.assign(source.topic for source in held.sources)
-
-    def is_stateful(self, task: TaskId) -> bool:
-        return bool(self._logged(self._parts[task.subtopology]))
 
     def _made(self, task: TaskId) -> Task:
         around = self._around

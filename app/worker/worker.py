@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from app.errors import BrokerUnavailable, ServiceError
+from app.errors import BrokerUnavailable
 from app.kafka.failures import CLIENT_FAILED, describe, fatal
-from app.kafka.membership import Peer
+from app.kafka.membership import Assigned, Peer
 from app.kafka.outcomes import TransactionFailed
 from app.kafka.writing import RowTooLarge
+from app.memory import settle
 from app.settings.folders import state_home
 from app.statistics import StreamsState, StreamsStatistics
 from app.streams.errors import RecordError, StreamsError
 from app.streams.model import TaskId
 from app.streams.topology.description import describe as describe_topology
 from app.worker.failures import StreamsFailed
-from app.worker.held import HeldTask, TaskPhase
+from app.worker.held import HeldTask
 from app.worker.identity import Identity, identified
 from app.worker.reporting import report
 from app.worker.states import States
@@ -31,10 +31,6 @@ from app.worker.totals import Totals
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-SHORT_GC = (4_000, 20, 1_000)
-"""Looking for cycles holds the loop for as long as there are new objects to look at: some thousands take a few ms. What
-was there before, modules and settings above all, is not looked at again."""
-
 LOOK_EVERY = 0.05
 """Seconds between two looks at the state, for those who listen."""
 
@@ -69,8 +65,7 @@ class Worker:
         settings = self.given.settings
         directory = state_home(settings) if settings.store == "disk" else None
         self._stopped = stop
-        gc.freeze()
-        gc.set_threshold(*SHORT_GC)
+        settle()
         telling = asyncio.create_task(self._tell_states())
         try:
             with identified(directory, settings.application_id) as self.identity:
@@ -84,7 +79,7 @@ class Worker:
                 else "mend the topology or make what it needs"
             )
             raise StreamsFailed(f"streams: {error}", try_next=remedy) from error
-        except ServiceError:
+        except Exception:
             self._failed = True
             raise
         finally:
@@ -95,7 +90,7 @@ class Worker:
 
     async def _stays(self, states: States, identity: Identity, stop: asyncio.Event) -> None:
         pause = FIRST_PAUSE
-        while await self._linked(stop):
+        while await self.given.link.up_before(stop):
             began = time.monotonic()
             try:
                 internal = await self.given.prepare()
@@ -121,18 +116,10 @@ class Worker:
         if before != self._told:
             log.info("streams: %s, was %s", self._told, before)
             for listener in self._listeners:
-                listener(before, self._told)
-
-    async def _linked(self, stop: asyncio.Event) -> bool:
-        """Waits for Kafka; False: it is time to stop."""
-        waiting = asyncio.ensure_future(self.given.link.wait_up())
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            stopping.cancel()
-        return not stop.is_set()
+                try:
+                    listener(before, self._told)
+                except Exception:
+                    log.exception("a listener failed at %s", self._told)
 
     def _note(self, error: Exception) -> None:
         self.totals.failed(error)
@@ -154,14 +141,19 @@ class Worker:
             return "CREATED"
         if self._stopped.is_set():
             return "PENDING_SHUTDOWN"
-        assigned = None if self.stay is None or self.stay.group is None else self.stay.group.assigned
-        return "REBALANCING" if assigned is None or self.restoring else "RUNNING"
+        return "REBALANCING" if self.assigned is None or self.restoring else "RUNNING"
+
+    @property
+    def assigned(self) -> Assigned | None:
+        """The newest assignment; None while there is none."""
+        return None if self.stay is None or self.stay.group is None else self.stay.group.assigned
 
     @property
     def restoring(self) -> int:
-        """Active tasks that do not run yet."""
+        """Active tasks that do not run yet, be they opened or not."""
         tasks = None if self.stay is None else self.stay.tasks
-        return 0 if tasks is None else len(tasks.phase(TaskPhase.RESTORING))
+        active = () if self.assigned is None else self.assigned.duties.active
+        return sum(tasks is None or not tasks.runs(task) for task in active)
 
     @property
     def self_process(self) -> str:
@@ -172,8 +164,7 @@ class Worker:
         return {} if tasks is None else tasks.held
 
     def peers(self) -> Mapping[str, Peer]:
-        assigned = None if self.stay is None or self.stay.group is None else self.stay.group.assigned
-        return {} if assigned is None else assigned.peers
+        return {} if self.assigned is None else self.assigned.peers
 
     def global_stores(self) -> Mapping[str, Any]:
         tables = None if self.stay is None else self.stay.tables
@@ -190,8 +181,8 @@ class Worker:
 
     def not_ready(self) -> Iterator[str]:
         """Why it cannot answer, or does not process."""
-        if self.restoring:
-            yield f"streams: restoring {self.restoring} of {len(self.held())} tasks"
+        if self.restoring and self.assigned is not None:
+            yield f"streams: restoring {self.restoring} of {len(self.assigned.duties.active)} tasks"
         elif self.state != "RUNNING":
             group = None if self.stay is None else self.stay.group
             if group is not None and group.waiting:

@@ -20,8 +20,14 @@ OFFSETS_PARTITIONS = 4
 
 @asynccontextmanager
 async def broker(folder: Path) -> AsyncIterator[str]:
-    """host:port. With the full compiler, unlike the private broker of a demo, whose short start costs speed."""
-    properties = {"log.retention.ms": "-1", "offsets.topic.num.partitions": str(OFFSETS_PARTITIONS)}
+    """host:port. With the full compiler, unlike the private broker of a demo, whose short start costs speed. What was
+    deleted is off the disk at once: a minute later, as by default, is within another run, and most of it would have
+    been written out for nothing meanwhile."""
+    properties = {
+        "log.retention.ms": "-1",
+        "log.segment.delete.delay.ms": "0",
+        "offsets.topic.num.partitions": str(OFFSETS_PARTITIONS),
+    }
     extra = Extra(properties=properties, jvm=("-XX:TieredStopAtLevel=4",), restart=False)
     options = BrokerSettings(data_dir=folder / "kafka", heap_mb=1024)
     async with embedded(options, say=lambda _line: None, extra=extra) as running:

@@ -6,6 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+import psutil
+
+# guest is counted in user as well
+IDLE: Final = frozenset({"idle", "iowait", "guest", "guest_nice"})
 
 
 class Cores:
@@ -27,6 +33,13 @@ class Cores:
             return "not pinned"
         return f"broker on core {self._all[0]}, candidates on core {self._all[1]}"
 
+    def busy(self) -> float:
+        """Seconds in which the candidates' core was not idle, or kept by the machine below; 0 if nothing is pinned."""
+        if not self.pinned:
+            return 0.0
+        times: dict[str, float] = psutil.cpu_times(percpu=True)[self._all[1]]._asdict()
+        return sum(seconds for state, seconds in times.items() if state not in IDLE)
+
     def stay(self) -> None:
         """This process, and what it starts from now on, to the broker's core."""
         if sys.platform == "linux" and self.pinned:
@@ -34,7 +47,7 @@ class Cores:
 
     @contextmanager
     def other(self) -> Iterator[None]:
-        """What is started inside runs on the candidates' core."""
+        """What is started inside runs on the candidates' core, and so does this thread meanwhile."""
         if sys.platform != "linux" or not self.pinned:
             yield
             return

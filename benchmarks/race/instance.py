@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -36,7 +36,8 @@ class Setup:
     shape: str
     folder: Path
     guarantee: Guarantee
-    commit_ms: int
+    commit_ms: int | None
+    """None: the default of the guarantee."""
     more: Mapping[str, str]
 
     @property
@@ -54,9 +55,9 @@ class Setup:
             "KAFKA__BOOTSTRAP_SERVERS": self.servers,
             "STREAMS__APPLICATION_ID": self.application,
             "STREAMS__GUARANTEE": self.guarantee,
-            "STREAMS__COMMIT_INTERVAL_MS": str(self.commit_ms),
             "STREAMS__STATE_DIR": str(self.folder / "state"),
             "HTTP__PORT": str(port),
+            **({} if self.commit_ms is None else {"STREAMS__COMMIT_INTERVAL_MS": str(self.commit_ms)}),
             **self.more,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
@@ -65,9 +66,9 @@ class Setup:
 
 
 class Instance:
-    """One process. Leaving the context kills it."""
+    """One process. Leaving the context kills it. `program`: the service, or a module that runs it otherwise."""
 
-    def __init__(self, setup: Setup, cores: Cores) -> None:
+    def __init__(self, setup: Setup, cores: Cores, program: Sequence[str] = ("app",)) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
@@ -75,7 +76,7 @@ class Instance:
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10.0)
         with self.log.open("wb") as output, cores.other():
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app"], stdout=output, stderr=output, cwd=ROOT, env=setup.environ(port)
+                [sys.executable, "-m", *program], stdout=output, stderr=output, cwd=ROOT, env=setup.environ(port)
             )
         self._watched = psutil.Process(self.process.pid)
 
@@ -118,9 +119,13 @@ class Instance:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def active_tasks(self) -> int:
+    async def tasks(self, phase: str) -> int:
         played = (await self.statistics())["streams"]
-        return sum(task["phase"] == "running" for streams in played for task in streams["tasks"])
+        return sum(task["phase"] == phase for streams in played for task in streams["tasks"])
+
+    async def restored(self) -> int:
+        """Records of changelogs that were read, since its start, before tasks could run."""
+        return sum(streams["restored"] for streams in (await self.statistics())["streams"])
 
     async def terminate(self) -> None:
         """SIGTERM, and waits; raises InstanceFailed when it does not end well."""

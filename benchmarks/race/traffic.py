@@ -17,6 +17,7 @@ from benchmarks.race.load import key_of, value_of
 from benchmarks.race.outputs import WrongResult
 
 TICK_S: Final = 0.002
+LOG_APPEND: Final = {"message.timestamp.type": "LogAppendTime"}
 
 
 class Seen(NamedTuple):
@@ -76,7 +77,7 @@ class Observer:
 
 async def prepare(servers: str, source: str, target: str) -> None:
     """The input's times are the broker's, at append; the output's are those of the records they come of."""
-    await make(servers, [source], {"message.timestamp.type": "LogAppendTime"})
+    await make(servers, [source], LOG_APPEND)
     await make(servers, [target])
 
 
@@ -102,11 +103,18 @@ async def send(servers: str, topic: str, rate: int, keys: int) -> None:
 
 @asynccontextmanager
 async def traffic(setup: Setup, observer: Observer, rate: int, keys: int) -> AsyncIterator[None]:
-    """Both run while the context is open; the first that fails ends it."""
+    """A sender to the input and the observer run while the context is open; the first that fails ends it."""
+    async with pair(setup.servers, (setup.input, setup.output), observer, rate, keys):
+        yield
+
+
+@asynccontextmanager
+async def pair(servers: str, topics: tuple[str, str], observer: Observer, rate: int, keys: int) -> AsyncIterator[None]:
+    """The same with the two topics named: what is sent to, what is observed."""
     async with asyncio.TaskGroup() as group:
         running = [
-            group.create_task(send(setup.servers, setup.input, rate, keys)),
-            group.create_task(observer.run(setup.servers, setup.output)),
+            group.create_task(send(servers, topics[0], rate, keys)),
+            group.create_task(observer.run(servers, topics[1])),
         ]
         yield
         for task in running:

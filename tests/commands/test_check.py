@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.broker import Extra
-from app.commands.check import fitting
+from app.commands.check import fitting, redacted
 from app.errors import ExitCode
+from app.settings import load
 from tests.brokers import BrokerUnderTest
 from tests.commands.applications import Application, application
 from tests.kafka.far_sides import dead_port
@@ -172,3 +173,12 @@ def test_the_private_kafka_that_runs_is_found_and_left_as_it_was(
 )
 def test_marks_that_a_terminal_cannot_show(encoding: str | None, line: str) -> None:
     assert fitting("✓ ok ✗ …", encoding) == line
+
+
+def test_a_secret_is_not_shown_in_json_either() -> None:
+    secret = r'a"b\c'
+    login = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "ann", "KAFKA_SASL_PASSWORD": secret}
+    settings = load([], {"KAFKA_BOOTSTRAP_SERVERS": "localhost:9092", **login}).settings
+    said = {"seen": f"the broker said {secret}"}
+    assert json.loads(redacted(json.dumps(said), settings)) == {"seen": "the broker said ********"}
+    assert redacted(said["seen"], settings) == "the broker said ********"

@@ -1,7 +1,9 @@
 """`python -m app dlq`: what it lists and shows, and that a replay sends each letter once."""
 
 import asyncio
+import io
 import itertools
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +12,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 
 from app.__main__ import main
 from app.commands import dlq
-from app.errors import ExitCode, UsageError
+from app.errors import ConfigError, ExitCode, UsageError
 from app.kafka.dead_letters import PREFIX, compose
-from app.kafka.replaying import Sent, mark, parse_sent
 from app.numbers import Rejected, Unreadable
 from tests.commands.applications import Application, application
 from tests.kafka.granting import create_topic
@@ -159,11 +160,43 @@ async def test_one_is_shown_whole(app: Application, capsys: pytest.CaptureFixtur
     assert printed(capsys)[6:8] == ["key hex ff 00", "value three"]
 
 
+async def test_a_terminal_without_umlauts_gets_something_else(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(app)
+    await put(app, (0, None, "für".encode(), said(f"{app.name}.words", 0, 9)))
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", terminal)
+        await run(app, "show", record=f"{app.name}.dlq/0:4")
+    terminal.seek(0)
+    assert "  value     f?r\n" in terminal.readlines()
+
+
 async def test_a_record_that_is_none_is_refused(app: Application) -> None:
     await made(app)
     for record in ("0:99", "0:1", "9:0"):  # 0:1 is the end of a transaction
-        with pytest.raises(UsageError, match=rf"^{app.name}.dlq/{record}: there is no such dead letter$"):
-            await run(app, "show", record=f"{app.name}.dlq/{record}")
+        for action, where in (("show", f"{app.name}.dlq/"), ("replay", f"{app.name}.dlq/"), ("show", "")):
+            with pytest.raises(UsageError, match=rf"^{where}{record}: there is no such dead letter$"):
+                await run(app, action, record=f"{where}{record}")
+
+
+async def test_a_topic_that_was_named_has_to_be_there(app: Application) -> None:
+    for action in ("list", "replay"):
+        with pytest.raises(UsageError, match=rf"^topic {app.name}: not there; without a topic, those of the settings"):
+            await run(app, action, topic=app.name)
+
+
+async def test_what_a_letter_says_of_itself_cannot_move_the_cursor(
+    app: Application, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await made(app)
+    await put(app, (0, None, b"x", said("in\x1b[2J", 0, 99, "builtins.\x1b]0;x")))
+    await run(app, topic=f"{app.name}.dlq")
+    await run(app, "show", record=f"{app.name}.dlq/0:4")
+    shown = capsys.readouterr().out
+    assert "99" in shown
+    assert "\x1b" not in shown
 
 
 async def test_a_plan_sends_nothing(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,6 +250,58 @@ async def test_single_ones_are_remembered_too(app: Application, capsys: pytest.C
     assert sorted(str(row[3]) for row in await records(app, words)) == ["None", "b'one'", "b'three'"]
 
 
+async def test_a_letter_may_name_anything_as_its_topic(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    await made(app)
+    await put(app, (0, None, b"x", said("in\x1b[2J", 0, 1)), (0, None, b"x", said("t" * 40_000, 0, 1)))
+    await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    lines = printed(capsys)
+    assert "1 left: come from in [2J, which is not there" in lines
+    assert lines[-1] == f"replayed 3 dead letters of {app.name}.dlq"
+
+
+async def test_a_source_that_takes_little_at_once_gets_them_all(app: Application) -> None:
+    words = f"{app.name}.words"
+    await create_topic(app.server, words, 2, max_message_bytes="20000")
+    await create_topic(app.server, f"{app.name}.dlq", 2)
+    await put(app, *((0, b"k", b"x" * 9_000, said(words, 0, offset)) for offset in range(5)))
+    await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    assert len(await records(app, words)) == 5
+
+
+async def test_letters_whose_topic_was_away_are_not_taken_for_sent(
+    app: Application, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, away = await made(app), f"{app.name}.away"
+    await put(app, (0, None, b"later", said(away, 0, 1)), (0, b"k", b"four", said(words, 0, 14)))
+    await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    lines = printed(capsys)
+    assert f"1 left: come from {away}, which is not there" in lines
+    assert lines[-1] == f"replayed 4 dead letters of {app.name}.dlq"
+    await create_topic(app.server, away, 2)
+    await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    assert printed(capsys)[-1] == f"replayed 1 dead letter of {app.name}.dlq"
+    assert [row[3] for row in await records(app, away)] == [b"later"]
+    assert len(await records(app, words)) == 4
+
+
+async def test_what_was_sent_before_a_failure_is_said(
+    app: Application, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is not sent again: the letters of the last transaction are too large for where they came from."""
+    words = await made(app)
+    large = f"{app.name}.large"
+    await create_topic(app.server, large, 1, max_message_bytes="2000")
+    await put(app, (0, None, b"x" * 9_000, said(large, 0, 1)))
+    monkeypatch.setattr(dlq, "CHUNK", 1)
+    with pytest.raises(ConfigError, match=r"one is larger than its topic takes now; raise the max.message.bytes"):
+        await run(app, "replay", topic=f"{app.name}.dlq", execute=True)
+    done = len(await records(app, words))
+    assert done >= 2  # of partition 0, in their order; partition 1 may come before or after
+    assert printed(capsys)[-1] == f"replayed {done} dead letters of {app.name}.dlq"
+    await run(app, "replay", topic=f"{app.name}.dlq", source=words, execute=True)
+    assert len(await records(app, words)) == 3
+
+
 async def test_letters_of_c_go_back_too(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
     words = await made(app)
     await create_topic(app.server, f"{words}.dlq", 1)
@@ -259,29 +344,11 @@ async def test_what_cannot_go_back_is_left_and_said(app: Application, capsys: py
         (["show", "12"], "'12': is no record; it is written [TOPIC/]PARTITION:OFFSET"),
         (["show", "a/0:1", "--topic=b"], "'a/0:1': is not of --topic b"),
         (["list", "0:1"], "list: takes no record; show does"),
+        (["replay", "0:1"], "replay: 0:1 may be of several topics; it is written TOPIC/PARTITION:OFFSET"),
         (["--execute"], "--execute: belongs to replay"),
+        (["--topic=a b"], "topic name 'a b' has characters other than ASCII letters, digits, '.', '_' and '-'"),
     ],
 )
 def test_misuse_is_one_line_and_64(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dlq", *argv], {}) == 64
     assert capsys.readouterr().err == f"{line}\n"
-
-
-@pytest.mark.parametrize(
-    ("letters", "below", "text"),
-    [
-        ([(0, True), (2, True)], 9, ""),
-        ([(0, True), (2, False), (4, True), (6, True)], 2, "4-6"),
-        ([(0, False), (1, True), (2, False), (3, True)], 0, "1-1,3-3"),
-        ([], 9, ""),
-    ],
-)
-def test_what_is_sent_is_an_offset_and_ranges_above_it(letters: list[tuple[int, bool]], below: int, text: str) -> None:
-    made = mark(letters, 9)
-    assert (made.below, made.text) == (below, text)
-    assert parse_sent(below, text) == made
-    assert all((offset in made) is sent for offset, sent in letters)
-
-
-def test_metadata_of_others_says_nothing() -> None:
-    assert parse_sent(3, "AgAAAYvP5WgA,7-8") == Sent(3, ((7, 8),))

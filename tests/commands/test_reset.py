@@ -180,7 +180,9 @@ async def test_it_refuses_while_an_instance_lives_and_names_it(
         assert lines[0] == f"application {app.name}: 1 member"
         assert lines[-2] == "instances run: end them first, --execute refuses meanwhile"
         assert lines[-1].startswith("someone-")
-        with pytest.raises(TryAgain, match=rf"^group {app.name} has 1 live member: someone-.*; nothing was changed$"):
+        with pytest.raises(
+            TryAgain, match=rf"^group {app.name} has 1 live member: someone-.*; nothing was changed on Kafka$"
+        ):
             await run(app, execute=True)
     finally:
         await consumer.stop()
@@ -198,11 +200,28 @@ async def test_a_member_that_joins_after_the_plan_is_seen(app: Application) -> N
         consumer = AIOKafkaConsumer(f"{app.name}.words", bootstrap_servers=app.server, group_id=app.name)
         await consumer.start()
         try:
-            with pytest.raises(TryAgain, match=rf"^group {app.name} has 1 live member: .*; nothing was changed$"):
-                await execute(admin, way)
+            with pytest.raises(
+                TryAgain, match=rf"^group {app.name} has 1 live member: .*; nothing was changed on Kafka$"
+            ):
+                await anext(execute(admin, way))
         finally:
             await consumer.stop()
     assert await topics(app) == before
+
+
+async def test_what_is_done_is_said_at_once(app: Application) -> None:
+    """Whoever is interrupted knows how far it came; the next reset does the rest."""
+    await lived(app)
+    async with open_admin(target(KafkaSettings(), (app.server,))) as admin:
+        way = await survey(admin, build(app.loaded().settings), Aim(), stable=True)
+        steps = execute(admin, way)
+        assert await anext(steps) == f"set the offsets of {app.name}.words in 2 partitions"
+        assert set(app.internal) <= await topics(app)
+        assert await anext(steps) == f"deleted topic {app.internal[0]}"
+        await steps.aclose()
+        assert app.internal[1] in await topics(app)
+        rest = await survey(admin, build(app.loaded().settings), Aim(), stable=True)
+        assert [done async for done in execute(admin, rest)][-1] == f"deleted topic {app.internal[1]}"
 
 
 async def test_it_refuses_while_a_process_holds_local_state(
@@ -233,6 +252,9 @@ async def test_topics_of_an_older_topology_are_named_and_deleted_on_request(
     assert older in await topics(app)
     await run(app, also=older, execute=True)
     assert older not in await topics(app)
+    capsys.readouterr()
+    await run(app, also=older, execute=True)
+    assert f"topic {older}: not there" in printed(capsys)
 
 
 async def test_an_input_that_is_not_there_is_said(app: Application, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,6 +268,7 @@ def test_a_place_is_read_from_words() -> None:
     assert reset.parse_aim("latest") == Aim({}, Where("latest"))
     assert reset.parse_aim("a=7, b=latest ,earliest") == Aim({"a": Where("offset", 7), "b": Where("latest")})
     assert reset.parse_aim("1970-01-01T00:00:01.5Z") == Aim({}, Where("time", 1_500))
+    assert reset.parse_aim("1969-12-31T23:59:59.999Z") == Aim({}, Where("time", 0))  # -1 would be the end
 
 
 @pytest.mark.parametrize(

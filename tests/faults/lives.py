@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -179,21 +178,30 @@ def live_through(
     report = Report()
     said: list[tuple[list[str], bool]] = []
     killed_before = False
-    for number, (end, lines_before, seconds) in enumerate(schedule.ends()):
+    ends = schedule.ends()
+    for number, (end, lines_before, seconds) in enumerate(ends):
         with living(directory, environment) as life:
             life.wait_for_lines(lines_before)
             time.sleep(seconds)
             young = not lines_before and not life.log.stat().st_size
-            status, took = life.end(end)
+            try:
+                status, took = life.end(end)
+            except subprocess.TimeoutExpired as late:
+                # The block's end kills it; what it wrote is judged like that of any other life that was killed.
+                report.faults.append(f"life {number}: still there {late.timeout} s after {end.name}: {life.log}")
+                end = signal.SIGKILL
             if end is signal.SIGTERM:
                 report.slowest_term = max(report.slowest_term, took)
                 # Before Python has come to our first line, a signal has its default effect.
                 if status != 0 and not (young and seconds < INTERPRETER_STARTS_WITHIN and status == -signal.SIGTERM):
                     report.faults.append(f"life {number}: exit {status} after SIGTERM at {seconds:.2f} s: {life.log}")
-            said.append((life.lines(), killed_before))
-            killed_before = end is signal.SIGKILL or (killed_before and not life.lines())
+        said.append((life.lines(), killed_before))
+        killed_before = end is signal.SIGKILL or (killed_before and not life.lines())
         report.lives += 1
-        print(f"life {number + 1}: {end.name} after {seconds:.2f} s, {len(said[-1][0])} lines", file=sys.stderr)
+        print(
+            f"life {number + 1} of {len(ends)}: {end.name} after {seconds:.2f} s, {len(said[-1][0])} lines",
+            file=sys.stderr,
+        )
     with living(directory, environment) as life:  # the last one prints what is left
         kept, _ = on_topic(servers, topic)
         report.lives += 1
@@ -216,7 +224,3 @@ def live_through(
     ]
     report.repeated, report.printed = printed.repeated, sum(printed.end.values())
     return report
-
-
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="numbers-")

@@ -26,6 +26,7 @@ class World:
 
     server: str
     partitions: int = 4
+    request_timeout_ms: int = 10_000
     name: str = field(default_factory=lambda: f"group-{uuid.uuid4().hex[:8]}")
 
     @property
@@ -43,6 +44,10 @@ class World:
     def delete(self, *topics: str) -> None:
         with closing(KafkaAdminClient(bootstrap_servers=self.server)) as admin:
             admin.delete_topics(list(topics))
+
+    def topics(self) -> set[str]:
+        with closing(KafkaAdminClient(bootstrap_servers=self.server)) as admin:
+            return set(admin.list_topics())
 
     def stateless(self, node: str = "through") -> Topology:
         builder = Builder(StreamsConfig(application_id=self.name))
@@ -72,7 +77,7 @@ class World:
         return replace(plain, **changes)
 
     def client(self) -> dict[str, Any]:
-        return client_options(KafkaSettings(), (self.server,))
+        return client_options(KafkaSettings(request_timeout_ms=self.request_timeout_ms), (self.server,))
 
 
 async def _nothing(_lost: bool) -> None:

@@ -37,8 +37,8 @@ class Recording:
         assert not self.sending
         self.transactions.append([])
 
-    def create_batch(self) -> BatchBuilder:
-        return BatchBuilder(self.batch_bytes, 0)
+    def create_batch(self, at_most: int | None = None) -> BatchBuilder:
+        return BatchBuilder(min(self.batch_bytes, at_most or self.batch_bytes), 0)
 
     async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[RecordMetadata]:
         self.sending += 1

@@ -125,6 +125,36 @@ async def test_an_abort_commits_no_offsets_and_another_begins(log: Log) -> None:
     assert len(committed.told) == 1
 
 
+async def test_a_commit_is_refused_while_a_batch_is_being_sent(log: Log) -> None:
+    """Its offsets could be committed without it."""
+    committed = Committed()
+    async with producer(log, committed) as transport:
+        transport.begin()
+        async with asyncio.TaskGroup() as sending:
+            for value in (b"under way", b"next", b"waits for its place"):
+                sending.create_task(send(transport, log.topic, value))
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match="a batch is being sent"):
+                await transport.commit(OFFSETS, GROUP)
+        assert await transport.commit(OFFSETS, GROUP) == {log.all[0]: 3}
+    assert len(committed.told) == 1
+
+
+async def test_nothing_is_sent_after_a_batch_that_failed(kafka: str) -> None:
+    log = Log(kafka)
+    log.create(**{"max.message.bytes": "1000"})
+    async with producer(log, Committed()) as transport:
+        transport.begin()
+        batch = transport.create_batch()
+        batch.append(timestamp=START_MS, key=None, value=b"large" * 1_000, headers=[])
+        confirmed = await transport.send_batch(batch, log.topic, 0)
+        with pytest.raises(MessageSizeTooLargeError):
+            await confirmed
+        with pytest.raises(Aborted, match="MessageSizeTooLarge"):
+            await send(transport, log.topic, b"after it")
+    assert await values_of(log) == []
+
+
 async def test_calls_out_of_order_are_refused(log: Log) -> None:
     async with producer(log, Committed()) as transport:
         with pytest.raises(RuntimeError, match="no transaction has begun"):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
@@ -62,6 +63,22 @@ async def test_an_end_of_markers_alone_moves_the_position(kafka: str) -> None:
         await log.transact([b"kept"], commit=True)
         parts = await fetched_until(consumer, {partition: 4})
         assert [row[3] for row in joined(parts[partition])] == [b"kept"]
+
+
+async def test_a_producer_that_aborts_and_then_commits_is_read_from_there_on(kafka: str) -> None:
+    log = Log(kafka)
+    log.create()
+    (partition,) = log.all
+    async with transactional_producer(log.options, TransactionOptions(log.topic)) as producer:
+        for value in (b"never", b"kept", b"not this", b"nor this", b"kept too"):
+            producer.begin()
+            batch = producer.create_batch()
+            batch.append(timestamp=START_MS, key=None, value=value, headers=[])
+            await (await producer.send_batch(batch, log.topic, 0))
+            await (producer.commit({}, None) if value.startswith(b"kept") else producer.abort())
+    async with log.reader() as consumer:
+        found = (await fetched_until(consumer, {partition: 10}))[partition]
+    assert [row[3] for row in joined(found)] == [b"kept", b"kept too"]
 
 
 async def test_an_open_transaction_holds_the_end_back(kafka: str) -> None:
@@ -144,6 +161,19 @@ def test_a_marker_that_compaction_has_emptied_is_passed() -> None:
     assert (found, source.next_fetch_offset) == ([], 5)
 
 
+def test_a_batch_that_has_lost_its_last_records_to_compaction_is_passed() -> None:
+    builder = BatchBuilder(1_000, 0)
+    for number in range(3):
+        builder.append(timestamp=START_MS, key=b"%d" % number, value=b"", headers=[])
+    batch = bytearray(builder._build())  # noqa: SLF001  # as a broker has it
+    batch[23:27] = (9).to_bytes(4, "big")  # its last offset stays the tenth
+    batch[17:21] = int(calc_crc32c(bytes(batch[21:]))).to_bytes(4, "big")
+    source = PartitionRecords(TopicPartition("t", 0), MemoryRecords(bytes(batch)), [], 0, None, None, True, 1)
+    found: list[Inbound] = []
+    assert read(source, found, 8, 100) is False
+    assert ([row[0] for row in found], source.next_fetch_offset) == ([0, 1, 2], 10)
+
+
 def control_batch(offset: int) -> bytes:
     """Of producer 7, transactional, without a record."""
     body = bytearray()
@@ -199,6 +229,37 @@ async def test_an_offset_that_is_not_there_is_named(kafka: str) -> None:
             await fetch(consumer, [log.all[1]], timeout_ms=10_000)
         assert (raised.value.partition, raised.value.position) == (log.all[1], 99)
         assert len(joined((await fetched_until(consumer, {log.all[0]: 1}))[log.all[0]])) == 1
+
+
+async def test_an_error_is_not_hidden_by_a_partition_that_always_has_something(kafka: str) -> None:
+    log = Log(kafka, partitions=2)
+    log.create()
+    await log.append([rows(1) for _ in range(200)], partition=0)
+    async with log.reader() as consumer:
+        seek(consumer, log.all[1], 99)
+        taken: list[Fetched] = []
+        with pytest.raises(OffsetOutOfRange, match=f"{log.topic}-1 from offset 99"):
+            await take(consumer, log.all, 200, taken)
+        assert len(taken) < 150
+
+
+async def take(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], count: int, into: list[Fetched]) -> None:
+    """A batch at a time, slowly enough for the broker to be asked for others meanwhile."""
+    while len(into) < count:
+        into += await fetch(consumer, partitions, timeout_ms=10_000, max_batches=1)
+        await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_fetches_no_more_says_so(kafka: str) -> None:
+    log = Log(kafka)
+    log.create()
+    async with log.reader() as consumer:
+        ended = vars(vars(consumer)["_fetcher"])["_fetch_task"]
+        ended.cancel()
+        await asyncio.wait([ended])
+        with pytest.raises(KafkaError, match="the task that fetches has ended"):
+            async with asyncio.timeout(5):
+                await fetch(consumer, log.all, timeout_ms=60_000)
 
 
 async def test_only_what_is_wanted_is_taken_and_no_more_than_asked_for(

@@ -152,10 +152,40 @@ async def test_topics_of_sinks_and_of_dead_letters_are_taken_as_they_are(kafka: 
     assert (found.counts[f"{app}.out"], found.counts[f"{app}.dlq"]) == (7, 1)
 
 
-async def test_a_dead_letter_has_room_for_its_headers(kafka: str, app: str) -> None:
-    await create_topic(kafka, f"{app}.in", 1, max_message_bytes="2000000")
+@pytest.mark.parametrize(("source", "letters"), [(2_000_000, 2_000_000), (1_000, 1_048_588)])
+async def test_a_dead_letter_has_room_for_its_headers(kafka: str, app: str, source: int, letters: int) -> None:
+    await create_topic(kafka, f"{app}.in", 1, max_message_bytes=str(source))
     await ensure(kafka, words(app))
-    assert await configs(kafka, f"{app}.dlq", "max.message.bytes") == {"max.message.bytes": str(2_000_000 + 65_536)}
+    assert await configs(kafka, f"{app}.dlq", "max.message.bytes") == {"max.message.bytes": str(letters + 65_536)}
+
+
+async def test_a_topic_that_takes_less_than_a_record_may_have_is_warned_of(
+    kafka: str, app: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await create_topic(kafka, f"{app}.in", 1)
+    await create_topic(kafka, f"{app}.out", 1, max_message_bytes="600000")
+    await ensure(kafka, words(app))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warning.startswith(f"topic {app}.out takes records up to 600000 bytes (max.message.bytes), and the topology")
+
+
+async def test_a_sink_that_is_an_input_besides_is_looked_at_too(kafka: str, app: str) -> None:
+    builder = Builder(StreamsConfig(application_id=app))
+    builder.stream(f"{app}.in", key=utf8, value=utf8).to(f"{app}.back", key=utf8, value=utf8)
+    builder.stream(f"{app}.back", key=utf8, value=utf8, name="back").foreach(lambda _key, _value: None)
+    await create_topic(kafka, f"{app}.in", 1)
+    await create_topic(kafka, f"{app}.back", 1, max_message_bytes="1000")
+    assert (await ensure(kafka, builder.build())).limits[f"{app}.back"] == 1000
+
+
+async def test_a_name_that_kafka_takes_for_no_topic_is_refused(kafka: str, app: str) -> None:
+    """The names of store and application are fine, and too long together."""
+    builder = Builder(StreamsConfig(application_id=app))
+    store = "s" * 245
+    builder.stream(f"{app}.in", key=utf8, value=utf8).group_by_key().count(Materialized(store))
+    await create_topic(kafka, f"{app}.in", 1)
+    with pytest.raises(ConfigError, match=r"-changelog', which the topology writes, is no name that Kafka takes"):
+        await ensure(kafka, builder.build())
 
 
 async def test_a_topic_that_was_made_anew_has_another_id(

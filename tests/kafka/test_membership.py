@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from app.errors import TryAgain
-from app.kafka.compat_group import group_client, joining, request_rejoin
-from app.kafka.membership import REJOIN_PAUSE, Standing
+from app.kafka.compat_group import group_client, joining, leave, request_rejoin
+from app.kafka.membership import Standing
 from app.kafka.outcomes import Fenced
 from app.kafka.predecessors import remove_predecessors
+from app.kafka.rejoining import REJOIN_PAUSE
 from app.streams.model import Offset, TaskId, TopicPartition
 from tests.kafka.groups import Watched, World, member, settled, until
 
@@ -128,6 +132,28 @@ async def test_who_dies_without_a_word_is_told_to_the_survivor_until_fenced(kafk
         assert not a.told.dead
 
 
+async def test_who_was_away_vouches_for_no_fence(kafka: str) -> None:
+    """Meanwhile the dead may have come back, and died again."""
+    world = World(kafka)
+    world.create(world.source)
+    async with member(world, "a") as a, member(world, "b") as b:
+        await a.until(lambda: settled([a, b], 4))
+        await vanish(b)
+        await a.until(lambda: settled([a], 4))
+        dead, before = a.told.dead, a.told.group.member
+
+        async def thrown_out(_lost: bool) -> None:
+            at = joining(a.group.consumer)
+            assert at is not None
+            await leave(group_client(a.group.consumer), at[0], world.name, at[1])
+
+        a.when_revoked = thrown_out
+        a.group.fenced(dead)
+        request_rejoin(a.group.consumer)
+        await a.until(lambda: a.now and a.now.group.member != before)
+        assert a.told.dead == dead == (f"{world.name}-b",)
+
+
 async def test_the_dead_who_come_back_are_not_dead(kafka: str) -> None:
     world = World(kafka)
     world.create(world.source)
@@ -178,12 +204,8 @@ async def test_leaving_out_of_a_rebalance_is_quick(kafka: str) -> None:
 
 async def test_a_static_member_restarts_without_a_rebalance(kafka: str) -> None:
     world = World(kafka)
-    world.create(world.source)
-    async with member(world, "a", instance_id="one") as a:
-        await a.until(lambda: settled([a], 4))
-        async with member(world, "b", instance_id="two") as b:
-            await b.until(lambda: settled([a, b], 4))
-            kept, generation, epoch = b.active, b.told.group.generation, a.group.epoch
+    async with one_expected(world) as (a, gone):
+        kept, generation, epoch = gone.active, gone.told.group.generation, a.group.epoch
         async with member(world, "b", instance_id="two") as b:
             await b.until(lambda: b.now)
             assert b.active == kept
@@ -195,16 +217,11 @@ async def test_a_static_member_restarts_without_a_rebalance(kafka: str) -> None:
 
 async def test_a_static_member_that_was_another_process_fences_it_and_is_announced(kafka: str) -> None:
     world = World(kafka)
-    world.create(world.source)
-    async with member(world, "a", instance_id="one") as a:
-        await a.until(lambda: settled([a], 4))
-        async with member(world, "b", instance_id="two") as b:
-            await b.until(lambda: settled([a, b], 4))
-        async with member(world, "c", instance_id="two") as c:
-            await c.until(lambda: c.now)
-            await c.until(lambda: c.now and "c" in c.now.peers)
-            assert a.told.peers["c"].address == "c:80"
-            assert list(a.told.dead) == [f"{world.name}-b"]
+    async with one_expected(world) as (a, _), member(world, "c", instance_id="two") as c:
+        await c.until(lambda: c.now)
+        await c.until(lambda: c.now and "c" in c.now.peers)
+        assert a.told.peers["c"].address == "c:80"
+        assert list(a.told.dead) == [f"{world.name}-b"]
 
 
 async def test_two_processes_with_one_instance_id_do_not_fight_for_ever(kafka: str) -> None:
@@ -229,6 +246,43 @@ async def test_a_revocation_that_hangs_does_not_hold_the_others(kafka: str) -> N
         a.when_revoked = hang
         async with member(world, "b") as b:
             await b.until(lambda: settled([a, b], 4), 10)
+
+
+async def test_whoever_is_not_done_joins_in_time(kafka: str) -> None:
+    """Else it would be thrown out, and lose the tasks it keeps."""
+    world = World(kafka, request_timeout_ms=6_000)
+    world.create(world.source)
+    async with member(world, "a", revoke_within=60.0) as a:
+        await a.until(lambda: settled([a], 4))
+        before = a.told.group.member
+
+        async def hang(_lost: bool) -> None:
+            await asyncio.Event().wait()
+
+        a.when_revoked = hang
+        async with member(world, "b") as b:
+            await b.until(lambda: settled([a, b], 4))
+            assert a.told.group.member == before
+            assert a.told.unbroken
+
+
+async def test_a_join_that_hangs_is_told(kafka: str) -> None:
+    world = World(kafka)
+    world.create(world.source)
+    async with member(world, "a") as a:
+        await a.until(lambda: settled([a], 4))
+        release = asyncio.Event()
+
+        async def busy(_lost: bool) -> None:
+            await release.wait()
+
+        a.when_revoked = busy
+        async with member(replace(world, request_timeout_ms=2_000), "b") as b:
+            await b.until(lambda: b.group.waiting)
+            assert f"group {world.name}: no assignment for 1.6 s" in b.group.waiting
+            release.set()
+            await b.until(lambda: settled([a, b], 4))
+            assert not b.group.waiting
 
 
 async def test_whoever_was_thrown_out_knows_it(kafka: str) -> None:
@@ -315,6 +369,17 @@ async def test_a_flood_of_wishes_is_one_rebalance(kafka: str) -> None:
         await a.until(lambda: a.group.epoch > epoch + 1 and a.now)
         assert a.group.epoch == epoch + 2
         assert time.monotonic() - began > REJOIN_PAUSE / 2
+
+
+@asynccontextmanager
+async def one_expected(world: World) -> AsyncIterator[tuple[Watched, Watched]]:
+    """Two static members, of whom the second has ended, and the group waits for it to come back."""
+    world.create(world.source)
+    async with member(world, "a", instance_id="one") as a:
+        await a.until(lambda: settled([a], 4))
+        async with member(world, "b", instance_id="two") as b:
+            await b.until(lambda: settled([a, b], 4))
+        yield a, b
 
 
 async def vanish(watched: Watched) -> None:

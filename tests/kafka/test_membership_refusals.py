@@ -1,7 +1,7 @@
 """What does not fit into a group: other versions, topologies and kinds of member, topics that are not there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from app.errors import ConfigError
 from app.kafka.assignor import PROTOCOL
 from app.kafka.user_data import read_assignment
+from app.streams import Topology
 from tests.brokers import BrokerUnderTest
 from tests.kafka.groups import World, member, settled, until
 
@@ -127,6 +128,43 @@ async def test_another_topology_waits_until_its_turn_comes(kafka: str) -> None:
             await new.until(lambda: settled([new], 4))
 
 
+@pytest.mark.parametrize(
+    "topology",
+    [lambda world: world.stateless("renamed"), lambda world: world.matching("other")],
+    ids=["other nodes", "other topics"],
+)
+async def test_a_static_member_does_not_take_the_tasks_of_another_topology(
+    kafka: str, topology: Callable[[World], Topology]
+) -> None:
+    """It is given what its predecessor was told: the group did not change."""
+    world = World(kafka)
+    world.create(world.source)
+    async with member(world, "a", instance_id="one") as a:
+        await a.until(lambda: settled([a], 4))
+        async with member(world, "b", instance_id="two") as b:
+            await b.until(lambda: settled([a, b], 4))
+        async with member(world, "b", topology(world), instance_id="two") as b:
+            await b.until(lambda: b.now or b.group.waiting)
+            assert b.now is None
+            await b.until(lambda: "the group runs another topology" in b.group.waiting)
+            await a.until(lambda: settled([a], 4))
+
+
+async def test_a_static_member_comes_back_to_fewer_topics(kafka: str) -> None:
+    world = World(kafka, partitions=2)
+    topology = world.matching(f"{world.name}-in-.*")
+    one, two = f"{world.name}-in-1", f"{world.name}-in-2"
+    world.create(one, two)
+    async with member(world, "a", topology, instance_id="one") as a:
+        await a.until(lambda: settled([a], 2))
+        assert a.told.counts == {one: 2, two: 2}
+        world.delete(one)
+        await until(lambda: one not in world.topics())
+    async with member(world, "a", topology, instance_id="one") as a:
+        await a.until(lambda: a.now and a.now.counts == {two: 2})
+        assert a.group.consumer.assignment() == {(two, 0), (two, 1)}
+
+
 async def test_a_missing_topic_is_named_after_a_while(kafka: str) -> None:
     world = World(kafka)
     async with member(world, "a", missing_within=2.5) as a:
@@ -136,10 +174,11 @@ async def test_a_missing_topic_is_named_after_a_while(kafka: str) -> None:
         assert f"{world.source} does not exist, and the topology reads it" in str(a.group.failure)
 
 
-async def test_a_topic_that_comes_late_is_waited_for(kafka: str) -> None:
+async def test_a_topic_that_comes_late_is_waited_for(kafka: str, caplog: pytest.LogCaptureFixture) -> None:
     world = World(kafka)
     async with member(world, "a") as a:
-        await a.until(lambda: a.group.waiting)
+        await a.until(lambda: a.group.waiting and a.group.rebalances > 2)
+        assert caplog.text.count(f"{world.source} does not exist, or not yet; waiting") == 1
         world.create(world.source)
         await a.until(lambda: settled([a], 4))
 

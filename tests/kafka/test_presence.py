@@ -21,6 +21,22 @@ def test_silence_for_longer_than_a_session_is_the_end() -> None:
     assert [*seen, presence.over] == [False, True, False]
 
 
+async def test_an_answer_counts_from_its_question() -> None:
+    """The process was stopped between the two: by now the group may have gone on without it."""
+    clock = Clock()
+    presence = Presence(6_000, clock)
+
+    async def heartbeat(seconds: float, alive: bool) -> bool:
+        clock.now += seconds
+        return alive
+
+    seen = []
+    for seconds, alive in ((7, True), (1, True), (1, False), (4, False), (1.1, False)):
+        assert await presence.ask(heartbeat(seconds, alive)) is alive
+        seen.append(presence.over)
+    assert seen == [True, False, False, False, True]
+
+
 def test_two_losses_while_alive_are_a_rival() -> None:
     clock = Clock()
     presence = Presence(6_000, clock)

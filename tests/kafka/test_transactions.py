@@ -15,9 +15,11 @@ from aiokafka.errors import (
 from app.kafka.compat import FencedInstanceIdError, WrappingTransactionManager
 from app.kafka.failpoints import Step
 from app.kafka.group_metadata import GroupMetadata
+from app.kafka.log_bounds import log_bounds
 from app.kafka.outcomes import Aborted, Fenced, OutcomeUnknown, TransactionFailed
 from app.kafka.transactions import TransactionalProducer
-from tests.kafka.transacting import Scene, breaks_at
+from tests.kafka.granting import becomes
+from tests.kafka.transacting import Scene, breaks_at, options
 
 
 @pytest.fixture
@@ -223,6 +225,31 @@ async def test_a_cancelled_commit_spends_the_producer(scene: Scene) -> None:
             await commit
         with pytest.raises(TransactionFailed):
             await scene.send(producer, [b"b"])
+
+
+async def test_a_commit_is_refused_while_a_batch_is_being_sent(scene: Scene) -> None:
+    """Its offsets could be committed without it."""
+    async with scene.member() as (group, _), scene.producer() as producer:
+        producer.begin()
+        async with asyncio.TaskGroup() as sending:
+            for value in (b"under way", b"next", b"waits for its place"):
+                sending.create_task(scene.send(producer, [value]))
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match="a batch is being sent"):
+                await producer.commit(scene.offsets(1), group)
+        await producer.commit(scene.offsets(1), group)
+    assert len(await scene.committed()) == 3
+
+
+async def test_what_is_open_when_a_producer_is_closed_is_aborted_at_once(scene: Scene) -> None:
+    """Readers of the topic would wait for its time-out."""
+    where = TopicPartition(scene.sink, 0)
+    async with scene.producer(timeout_ms=60_000) as producer:
+        producer.begin()
+        await scene.send(producer, [b"left open"])
+    async with log_bounds(options(scene.server)) as bounds:
+        after_marker = {where: 2}
+        assert await becomes(lambda: bounds.ends([where], committed=True), after_marker) == after_marker
 
 
 async def test_only_one_transaction_at_a_time(scene: Scene) -> None:

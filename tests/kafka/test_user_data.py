@@ -44,6 +44,7 @@ ASSIGNMENTS = st.builds(
     process=NAMES,
     transactional_id=OPTIONAL,
     address=OPTIONAL,
+    digest=NAMES,
     active=TASKS,
     standby=TASKS,
     warmups=TASKS,
@@ -119,6 +120,13 @@ def test_a_bomb_is_not_unpacked() -> None:
         read_subscription(
             encode(Subscription(v=1, process="x" * (LARGEST + 1), transactional_id=None, address=None, digest=""))
         )
+
+
+def test_what_is_nested_without_end_is_unreadable() -> None:
+    raw = b'{"v":1,"process":"p","transactional_id":null,"address":null,"digest":"d","more":' + b"[" * 100_000
+    for read in (read_subscription, read_assignment):
+        with pytest.raises(Unreadable):
+            read(raw)
 
 
 def test_much_is_sent_in_few_bytes() -> None:

@@ -108,6 +108,21 @@ async def follow(steps: list[Step], *, eager: bool, background: bool, drawn: ran
         assert running.cancelled()
 
 
+async def test_what_fills_batches_after_the_cut_goes_with_the_next_transaction() -> None:
+    transport = Recording()
+    writer = RowWriter(transport, lambda _: 1, eager=True)
+    writer.write([numbered(0)])
+    writer.cut()
+    writer.write([numbered(number, size=700) for number in range(1, 10)])
+    await finish(writer, transport)
+    assert writer.waiting_rows == 9
+    for _ in range(2):
+        writer.cut()
+        await finish(writer, transport)
+    assert [numbers(sent) for sent in transport.transactions[:3]] == [[0], [*range(1, 10)], []]
+    assert (writer.waiting_rows, writer.waiting_bytes) == (0, 0)
+
+
 async def test_eager_rows_go_at_once_unless_their_partition_is_busy() -> None:
     transport = Recording()
     writer = RowWriter(transport, lambda _: 2, eager=True)
@@ -255,7 +270,18 @@ async def test_keys_choose_partitions_as_javas_do_and_rows_without_one_stay_toge
 
 async def commit(writer: RowWriter, transport: Recording) -> None:
     writer.cut()
-    await writer.flush()
+    await finish(writer, transport)
+
+
+async def finish(writer: RowWriter, transport: Recording) -> None:
+    """What was cut is sent and confirmed; the next transaction begins."""
+    flushing = asyncio.create_task(writer.flush())
+    async with asyncio.timeout(5):
+        while not flushing.done():
+            for where in transport.under_way:
+                transport.confirm(where)
+            await settle()
+    await flushing
     for where in transport.under_way:
         transport.confirm(where)
     await settle()

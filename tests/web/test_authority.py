@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.errors import ConfigError
 from app.settings.model import HttpSettings
 from app.web import bind, serve, url
 from app.web.authority import Authority
+from app.web.server import is_exposed
 from app.worker.queries import Queries
 from tests.web.asking import ask, pair
 from tests.web.samples import WELL
@@ -56,6 +58,8 @@ class TestSteering:
         answer = await ask(one, "/streams/pause")
         assert answer.status_code == 405
         assert not one.paused
+        assert answer.headers["allow"] == "POST"
+        assert (await ask(one, "/streams/pause", "DELETE")).headers["allow"] == "POST"
 
 
 RIGHT, WRONG = {"authorization": "Bearer s3cret-s3cret"}, {"authorization": "Bearer s3cret"}
@@ -107,6 +111,28 @@ class TestAuthority:
             assert (await client.get(url(listener) + "stores")).status_code == status
             assert (await client.post(url(listener) + "streams/pause")).status_code == status
             assert (await client.get(url(listener) + "readyz")).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("address", "exposed"),
+        [
+            ("127.0.0.1", False),
+            ("127.0.0.2", False),
+            ("localhost", False),
+            ("::1", False),
+            ("::ffff:127.0.0.1", False),
+            ("0.0.0.0", True),  # noqa: S104
+            ("::", True),
+            ("::ffff:0.0.0.0", True),
+        ],
+    )
+    def test_what_others_can_connect_to(self, address: str, exposed: bool) -> None:
+        try:
+            listener = bind(HttpSettings(host=address, port=0), port_was_set=True)
+        except ConfigError:
+            assert ":" in address or address == "127.0.0.2", "a machine without IPv6, or with one loopback address"
+            return
+        with listener:
+            assert is_exposed(listener) is exposed
 
     async def test_the_token_goes_with_a_question_that_is_handed_on(self) -> None:
         async with pair("s3cret-s3cret") as both:

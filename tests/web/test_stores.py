@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.streams.model import TaskId
+from app.streams.queries import Cursor
 from app.web import peers
 from app.web.stores import HOP
 from app.worker.held import TaskPhase
@@ -172,6 +173,16 @@ class TestErrors:
             ("/stores/counts/a?all=true", 400),
             ("/stores/windows/a?from=noon", 400),
             ("/stores?x=1", 400),
+            ("/stores/counts/%ff", 400),
+            ("/stores/counts?prefix=%ff", 400),
+            ("/stores/counts/a?as_of=1", 400),
+            ("/stores/counts/a?from=1", 400),
+            ("/stores/windows?as_of=1", 400),
+            (f"/stores/counts?cursor={Cursor(4).text()}", 400),
+            (f"/stores/counts?partition=0&cursor={Cursor(1, b'a').text()}", 400),
+            (f"/stores/counts/{key_of(0)}?cursor={Cursor(1, b'a').text()}", 400),
+            ("/stores/world?partition=1", 400),
+            (f"/stores/world?cursor={Cursor(1).text()}", 400),
         ):
             answer = await ask(one, path)
             assert answer.status_code == status, path
@@ -235,6 +246,9 @@ class TestErrors:
             "http://user@127.0.0.1:1",
             "http://127.0.0.1:x",
             "127.0.0.1:80",
+            f"http://{'x' * 64}:80",
+            "http://a..b:80",
+            "http://ü:80",
         ],
     )
     async def test_an_address_that_is_none(self, address: str) -> None:
@@ -296,6 +310,25 @@ async def test_the_list_of_stores() -> None:
         assert [each["here"] for each in told["counts"]["partitions"]] == [True, True, False, False]
         assert told["counts"]["partitions"][2]["addresses"] == [both.addresses["two"]]
         assert told["world"]["global"] is True
+
+
+async def test_many_rows_in_memory_are_put_in_order_between_other_work() -> None:
+    one = Instance("one", counting())
+    wanted = sorted(f"k{number}" for number in range(20_000))
+    one.load_world(dict.fromkeys(wanted, 0))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting_turns = asyncio.create_task(count())
+    answer = await ask(one, "/stores/world?limit=1000")
+    counting_turns.cancel()
+    assert keys(answer) == wanted[:1000]
+    assert turns > len(wanted) / 1000
 
 
 async def test_hostile_keys_stay_text() -> None:

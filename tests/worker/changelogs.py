@@ -75,6 +75,12 @@ class Cluster:
             await (producer.abort_transaction() if abort else producer.commit_transaction())
 
 
+def changelog(cluster: Cluster, made: Topology, store: str = "counts", partitions: int = 1) -> TopicPartition:
+    """Makes it; its partition 0."""
+    cluster.create(made.changelog(store), partitions=partitions)
+    return TopicPartition(made.changelog(store), 0)
+
+
 async def _send(
     producer: AIOKafkaProducer, where: TopicPartition, rows: Iterable[tuple[bytes | None, bytes | None]], time_ms: int
 ) -> None:

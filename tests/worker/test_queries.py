@@ -8,6 +8,7 @@ from app.streams.model import Offset, TaskId, TopicPartition
 from app.streams.queries import (
     At,
     Budget,
+    Cursor,
     Here,
     InvalidQuestion,
     NoOwner,
@@ -148,6 +149,40 @@ class TestPlaces:
         assert isinstance(here, Here)
         with pytest.raises(NoOwner, match="just left"):
             queries.read(question, here, Budget(1))
+
+    def test_a_task_that_becomes_a_copy_between_the_question_and_the_answer(self) -> None:
+        one = Instance("one", counting())
+        held = one.take("counts", 2)
+        queries = Queries(one)
+        question = counts(key_of(2))
+        [here] = queries.places(question)
+        assert isinstance(here, Here)
+        for phase in (TaskPhase.RESTORING, TaskPhase.STANDBY):
+            held.phase = phase
+            with pytest.raises(NoOwner, match="just left"):
+                queries.read(question, here, Budget(1))
+        [here] = queries.places(counts(key_of(2), standby="true"))
+        assert isinstance(here, Here)
+        assert queries.read(question, here, Budget(1)).rows == []
+
+    def test_a_cursor_goes_with_its_question(self) -> None:
+        one = Instance("one", counting())
+        one.take("counts", 0)
+        one.load_world({"a": 7})
+        queries = Queries(one)
+        cursor = Cursor(1, b"a").text()
+        assert [found.partition for found in queries.places(asked("counts", None, [("cursor", cursor)]))] == [1, 2, 3]
+        assert queries.places(asked("world", None, [("cursor", Cursor(0, b"a").text())])) == [Here(0)]
+        for question in (
+            asked("counts", None, [("partition", "2"), ("cursor", cursor)]),
+            asked("counts", None, [("cursor", Cursor(4).text())]),
+            asked("windows", key_of(0), [("cursor", cursor)]),
+            asked("world", None, [("cursor", cursor)]),
+        ):
+            with pytest.raises(InvalidQuestion, match="of another question"):
+                queries.places(question)
+        with pytest.raises(InvalidQuestion, match="0 to 0"):
+            queries.places(asked("world", None, [("partition", "1")]))
 
 
 class TestPositions:

@@ -13,10 +13,22 @@ from aiokafka import AIOKafkaProducer
 from app.state import Slot, StateDamaged, take_slot
 from app.streams.model import TaskId, TopicPartition
 from app.streams.serdes import raw
+from app.streams.stores.base import Marks
 from app.streams.stores.specs import KeyValueSpec, WindowSpec
-from app.streams.topology.topology import Topology
 from app.worker.states import States
-from tests.worker.changelogs import COUNTS, TIME, Cluster, held, opened, options, restoring, rows_of, topology, until
+from tests.worker.changelogs import (
+    COUNTS,
+    TIME,
+    Cluster,
+    changelog,
+    held,
+    opened,
+    options,
+    restoring,
+    rows_of,
+    topology,
+    until,
+)
 
 TASK = TaskId(0, 0)
 ROWS = [(b"%04d" % number, b"v%d" % number) for number in range(1000)]
@@ -31,11 +43,6 @@ def cluster(kafka: str) -> Cluster:
 def slot(tmp_path: Path) -> Iterator[Slot]:
     with take_slot(tmp_path, "app") as slot:
         yield slot
-
-
-def changelog(cluster: Cluster, made: Topology, store: str = "counts", partitions: int = 1) -> TopicPartition:
-    cluster.create(made.changelog(store), partitions=partitions)
-    return TopicPartition(made.changelog(store), 0)
 
 
 async def test_a_store_is_restored_and_next_time_only_what_is_new(cluster: Cluster, slot: Slot) -> None:
@@ -187,24 +194,6 @@ async def test_many_tasks_with_several_stores_are_restored_beside_each_other(clu
         assert restorer.statistics().remaining == 0
 
 
-async def test_a_standby_follows_and_becomes_active_without_reading_again(cluster: Cluster, slot: Slot) -> None:
-    made = topology(application=cluster.name)
-    log = changelog(cluster, made)
-    await cluster.write(log, ROWS)
-    async with States(made, slot) as states, restoring(cluster.server, states) as (restorer, _):
-        standby = await opened(made, states, TASK)
-        restorer.follow(standby)
-        await until(lambda: restorer.lag(TASK) == 0, "the standby has caught up")
-        await cluster.write(log, [(b"live", b"1")])
-        await until(lambda: b"live" in rows_of(standby), "it follows")
-        await cluster.write(log, [(b"last", b"1")])
-        active = held(made, states, TASK)
-        await restorer.restore(active, {log: 1002})
-        assert rows_of(active) == {**dict(ROWS), b"live": b"1", b"last": b"1"}
-        found = restorer.statistics()
-        assert (found.rows + found.standby_rows, found.standby_lag) == (1002, 0)
-
-
 async def test_no_row_is_applied_after_a_stop(cluster: Cluster, slot: Slot) -> None:
     made = topology(application=cluster.name)
     log = changelog(cluster, made)
@@ -249,34 +238,79 @@ async def test_a_source_topic_is_restored_as_far_as_it_was_processed(cluster: Cl
         assert states.positions(TASK) == {"counts": 700}
 
 
-async def test_a_standby_of_a_source_topic_stays_behind_what_was_committed(cluster: Cluster) -> None:
+async def test_no_row_is_applied_once_the_wait_was_cancelled(cluster: Cluster) -> None:
     made = topology(application=cluster.name)
-    made.restore_from("counts", f"{cluster.name}-input")
     log = changelog(cluster, made)
     await cluster.write(log, ROWS)
-    committed = 300
-
-    async def limits(_: object) -> dict[TopicPartition, int]:
-        return {log: committed}
-
-    async with States(made, None) as states, restoring(cluster.server, states, limits=limits) as (restorer, _):
+    async with States(made, None) as states, restoring(cluster.server, states) as (restorer, reader):
         kept = await opened(made, states, TASK)
-        restorer.follow(kept)
-        await until(lambda: len(rows_of(kept)) == 300, "it follows as far as it may")
-        committed = 900
-        await until(lambda: len(rows_of(kept)) == 900, "it goes on")
+        done = restorer.restore(kept, {log: 2000})
+        await until(lambda: states.positions(TASK) == {"counts": 1000}, "what is there is applied")
+        writing = asyncio.ensure_future(cluster.write(log, ROWS))
+        async with asyncio.timeout(20):
+            while reader.end(log) != 2000:  # noqa: ASYNC110  # they are fetched now, and applied in the next turns
+                await asyncio.sleep(0)
+        done.cancel()
+        await until(lambda: restorer.lag(TASK) is None, "it is let go of")
+        assert states.positions(TASK) == {"counts": 1000}
+        await writing
 
 
-async def test_a_life_that_ends_leaves_its_standbys_to_the_next(cluster: Cluster) -> None:
+async def test_rows_that_were_fetched_for_an_earlier_state_do_not_enter_the_next(cluster: Cluster) -> None:
+    """One fetch gives both logs; while the rows of one are applied, the state of the other task is made anew."""
+    made = topology(application=cluster.name)
+    topic = changelog(cluster, made, partitions=2).topic
+    logs = {TaskId(0, number): TopicPartition(topic, number) for number in range(2)}
+    async with States(made, None) as states, restoring(cluster.server, states) as (restorer, _):
+        kept = {}
+        for task, log in logs.items():
+            await cluster.write(log, ROWS)
+            await opened(made, states, task)
+            states.bases(task)(COUNTS).apply(ROWS[:500], Marks(500))
+            kept[task] = held(made, states, task)
+        waits = [restorer.restore(kept[task], {log: 1000}) for task, log in logs.items()]
+        async with asyncio.timeout(20):
+            while not (begun := [task for task in logs if states.positions(task) != {"counts": 500}]):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        [under_way] = begun
+        [other] = logs.keys() - {under_way}
+        assert not any(wait.done() for wait in waits), "it is amid the rows of the first"
+        restorer.stop(other)
+        await states.condemn(other, "damaged")
+        await states.close(other)
+        again = await opened(made, states, other)
+        await restorer.restore(again, {logs[other]: 1000})
+        assert rows_of(again) == dict(ROWS)
+
+
+async def test_a_condemned_state_is_neither_restored_nor_followed(cluster: Cluster) -> None:
+    """Whoever condemned it was interrupted before it was opened anew."""
     made = topology(application=cluster.name)
     log = changelog(cluster, made)
     async with States(made, None) as states, restoring(cluster.server, states) as (restorer, _):
-        first = await opened(made, states, TASK)
-        restorer.follow(first)
-        await cluster.write(log, ROWS[:10])
-        await until(lambda: len(rows_of(first)) == 10, "it follows")
-        again = held(made, states, TASK)
-        restorer.follow(again)
-        await cluster.write(log, ROWS[10:20])
-        await until(lambda: len(rows_of(again)) == 20, "the new task follows over the same rows")
-        assert rows_of(again) == dict(ROWS[:20])
+        kept = await opened(made, states, TASK)
+        restorer.follow(kept)
+        assert restorer.failed == {}
+        await states.condemn(TASK, "damaged")
+        with pytest.raises(StateDamaged, match="0_0 was found damaged before"):
+            await restorer.restore(held(made, states, TASK), {log: 0})
+        restorer.follow(held(made, states, TASK))
+        assert list(restorer.failed) == [TASK]
+
+
+async def test_a_state_that_is_left_says_how_much_it_misses(cluster: Cluster, slot: Slot) -> None:
+    """Amid a restore; and complete, though one of its changelogs is still empty."""
+    made = topology(COUNTS, KeyValueSpec(name="empty", key=raw, value=raw), application=cluster.name)
+    log, empty = changelog(cluster, made), changelog(cluster, made, "empty")
+    await cluster.write(log, ROWS)
+    async with States(made, slot) as states, restoring(cluster.server, states) as (restorer, _):
+        kept = await opened(made, states, TASK)
+        restorer.restore(kept, {log: 5000, empty: 0})
+        await until(lambda: states.positions(TASK) == {"counts": 1000, "empty": None}, "what is there is applied")
+        restorer.stop(TASK)
+        await states.close(TASK)
+        assert states.left() == {TASK: 4000}
+        kept = await opened(made, states, TASK)
+        await restorer.restore(kept, {log: 1000, empty: 0})
+        await states.close(TASK)
+        assert states.left() == {TASK: 0}

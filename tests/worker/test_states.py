@@ -187,3 +187,50 @@ async def test_a_state_can_be_opened_while_its_closing_takes_long(slot: Slot) ->
         await states.close(TASK, within=0)
         await states.open(TASK, part_of(made), IDS)
         assert states.bases(TASK)(COUNTS).get(b"key") == b"7", "the end of the closing was waited for"
+
+
+@pytest.mark.parametrize("disk", [True, False])
+async def test_a_state_that_was_left_open_is_judged_again(slot: Slot, disk: bool) -> None:
+    """A take-over was interrupted before it closed what is not needed any more."""
+    made = topology()
+    async with States(made, slot if disk else None) as states:
+        await put(states, made, TASK, 7)
+        await states.condemn(TASK, "its changelog was cut off")
+        await states.open(TASK, part_of(made), IDS)
+        assert states.positions(TASK) == {"counts": None}
+        assert not states.condemned(TASK)
+        await put(states, made, OTHER, 7)
+        await states.open(OTHER, part_of(made), IDS)
+        assert states.positions(OTHER) == {"counts": 7}
+        await states.open(OTHER, part_of(made), {"counts": "another"})
+        assert states.positions(OTHER) == {"counts": None}
+
+
+async def test_state_of_a_sub_topology_that_is_no_more_is_removed_too(slot: Slot) -> None:
+    made, clock = topology(), Clock()
+    async with States(made, slot) as states:
+        await put(states, made, TASK, 7)
+    gone = (slot.path / str(TASK)).rename(slot.path / "7_0")
+    async with States(made, slot, monotonic=clock) as states:
+        await states.awaken({}, ends(7))
+        assert states.left() == {}
+        clock.now += 599
+        assert await states.clean(assigned=[]) == []
+        assert gone.exists(), "who goes back to the topology before finds it"
+        clock.now += 2
+        assert await states.clean(assigned=[]) == [TaskId(7, 0)]
+        assert not gone.exists()
+
+
+async def test_what_is_in_memory_is_missed_when_the_state_was_closed(slot: Slot) -> None:
+    made, topic_ids = topology(COUNTS, IN_MEMORY), {"app-counts-changelog": "topic-id"}
+    async with States(made, slot) as states:
+        await put(states, made, TASK, 70)
+        states.bases(TASK)(IN_MEMORY).apply([(b"key", b"x")], Marks(90))
+        await states.close(TASK)
+        assert (states.left(), states.positions(TASK)) == ({}, {"counts": 70, "quick": None})
+        await states.awaken(topic_ids, ends(100))
+        assert states.left() == {TASK: 30 + 100}
+    async with States(made, slot) as states:
+        await states.awaken(topic_ids, ends(100))
+        assert states.left() == {TASK: 30 + 100}, "what is on disk counts"

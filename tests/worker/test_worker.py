@@ -102,6 +102,20 @@ def test_a_task_with_two_sources_does_not_wait_for_the_quiet_one(kafka: str, tmp
     asyncio.run(main())
 
 
+def test_a_task_with_two_sources_does_not_wait_for_one_that_was_always_empty(kafka: str, tmp_path: Path) -> None:
+    """No fetch of it ever brings anything that would tell."""
+
+    async def main() -> None:
+        site = Site(kafka, tmp_path, joined, partitions=1)
+        site.create("left", "right", "out")
+        worker = site.worker()
+        async with working(worker):
+            await site.send("left", [(b"k", b"a")])
+            await until(lambda: worker.totals.processed == 1, "it is processed")
+
+    asyncio.run(main())
+
+
 def test_records_that_are_gone_from_the_log_are_passed_over(kafka: str, tmp_path: Path) -> None:
     async def main() -> None:
         site = Site(kafka, tmp_path, counts, partitions=1)

@@ -80,7 +80,11 @@ class Site:
 
     async def read(self, topic: str, count: int, name: str | None = None) -> list[tuple[Any, Any]]:
         """The first `count` committed records, all partitions; fails when they do not come."""
-        found: list[tuple[Any, Any]] = []
+        return [(key, value) for _, key, value in await self.places(topic, count, name)]
+
+    async def places(self, topic: str, count: int, name: str | None = None) -> list[tuple[int, Any, Any]]:
+        """As `read`, with the partition of each."""
+        found: list[tuple[int, Any, Any]] = []
         consumer = AIOKafkaConsumer(
             name or self.topic(topic),
             bootstrap_servers=self.server,
@@ -91,7 +95,7 @@ class Site:
             until = time.monotonic() + PATIENCE
             while len(found) < count:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [(record.key, record.value) for record in records]
+                    found += [(record.partition, record.key, record.value) for record in records]
                 if time.monotonic() > until:
                     raise AssertionError(f"{topic}: {len(found)} of {count} records: {found[:10]}")
         return found

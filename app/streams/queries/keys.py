@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Callable
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -55,6 +56,8 @@ class Keys:
             raise
         except (ValueError, binascii.Error) as cause:
             raise InvalidQuestion(f"{text!r} is not the {form} of bytes: {cause}") from cause
+        except Exception as cause:
+            raise InvalidQuestion(f"the keys are {self._serde!r}, and {text!r} is none: {cause}") from cause
 
     def read_prefix(self, text: str, form: KeyForm = "text") -> bytes:
         """The first bytes of serialized keys: a part of a text or of bytes; of other keys only bytes have parts."""
@@ -77,6 +80,8 @@ class Keys:
             return data.hex()
         if self._serde is serdes.uuid:
             return str(key)
+        if isinstance(key, float) and not math.isfinite(key):
+            return str(key)  # JSON has no number for it
         if self._has_text():
             return json.loads(data) if isinstance(self._serde, _JSON_SERDE) else key
         return {"hex": data.hex()}
@@ -135,7 +140,7 @@ class Keys:
             start, end = found["start"], found.get("end", 0)
             if type(start) is not int or type(end) is not int:
                 raise TypeError("times are whole milliseconds")
-        except (ValueError, TypeError, KeyError, AttributeError) as cause:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
             raise InvalidQuestion(
                 f"the keys are {self._serde!r}, and {text!r} is none: {cause}",
                 'a windowed key is written {"key": …, "start": ms, "end": ms}',

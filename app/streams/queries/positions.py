@@ -19,13 +19,15 @@ _ENTRY = re.compile(r"(?P<topic>[A-Za-z0-9._-]+)-(?P<partition>\d{1,9}):(?P<offs
 
 
 def read_bound(text: str) -> dict[TopicPartition, int]:
-    """`topic-partition:offset`, several with commas. Raises InvalidQuestion."""
-    found = {}
+    """`topic-partition:offset`, several with commas; of two for one partition the higher counts. Raises
+    InvalidQuestion."""
+    found: dict[TopicPartition, int] = {}
     for entry in text.split(","):
         match = _ENTRY.fullmatch(entry.strip())
         if match is None:
             raise InvalidQuestion(f"{entry!r} is no bound", "write topic-partition:offset, several with commas")
-        found[TopicPartition(match["topic"], int(match["partition"]))] = int(match["offset"])
+        where, offset = TopicPartition(match["topic"], int(match["partition"])), int(match["offset"])
+        found[where] = max(offset, found.get(where, offset))
     return found
 
 

@@ -21,6 +21,7 @@ from app.streams.queries.refusals import InvalidQuestion
 from app.streams.stores import session, versioned, window
 from app.streams.stores.base import Base
 from app.streams.stores.key_value import after_prefix
+from app.streams.stores.memory import MemoryBase
 from app.streams.stores.segments import LARGEST_LONG, Segments, after_segment
 from app.streams.stores.specs import KeyValueSpec, LruSpec, SessionSpec, StoreSpec, VersionedSpec, WindowSpec
 
@@ -32,6 +33,9 @@ _READABLE: Final = (KeyValueSpec, LruSpec, WindowSpec, SessionSpec, VersionedSpe
 _LONG = struct.Struct(">q")
 _ROWS_EXAMINED: Final = 4_000
 _BYTES: Final = 1 << 20
+_SLICE_MS: Final = 2.0
+_EARLIEST: Final = bytes(versioned.SUFFIX)
+_ABOVE_ALL: Final = b"\xff" * versioned.SUFFIX
 
 
 def is_readable(spec: StoreSpec) -> bool:
@@ -65,11 +69,10 @@ class Part:
 class CommittedStore:
     """store: an open one, of a task or a global one. subject: the topic name its serdes are told."""
 
-    __slots__ = ("_base", "_deserialize", "_store", "keys", "spec")
+    __slots__ = ("_base", "_deserialize", "keys", "spec")
 
     def __init__(self, store: Any, subject: str) -> None:
         self.spec: StoreSpec = store.spec
-        self._store = store
         self._base: Base = store.committed_rows
         self._deserialize: Callable[[bytes], Any] = self.spec.value.deserializer(subject)
         self.keys = Keys(self.spec.key, subject)
@@ -79,10 +82,18 @@ class CommittedStore:
         """Offset of the next changelog record that is not in here; None: it was never told."""
         return self._base.marks().position
 
+    def preparing(self, question: Question) -> Iterator[None]:
+        """What has to be done once before the question can be read, in slices of a few ms: rows in memory are in no
+        order until somebody wants one. The caller may stop at any time; the next one goes on from there."""
+        base, is_single = self._base, question.key is not None
+        if isinstance(base, MemoryBase) and not (is_single and isinstance(self.spec, KeyValueSpec | LruSpec)):
+            yield from base.ordering(_SLICE_MS, for_groups=is_single)
+
     def rows_of(self, question: Question, after: bytes | None, budget: Budget) -> Part:
         """Rows of `question.key`, by time. Raises InvalidQuestion."""
         key = self.keys.read(question.key or "", question.key_form)
         spec = self.spec
+        _refuse_as_of(question, spec)
         match spec:
             case WindowSpec():
                 times = self._times(question, spec)
@@ -94,9 +105,15 @@ class CommittedStore:
                 lo, hi = session.END_START.pack(times[0], 0), b"\xff" * session.SUFFIX
                 rows = self._groups(key, (lo, hi), self._segments(spec.retention, (times[0], LARGEST_LONG)), after)
                 return _take(rows, self._sessions(times), budget)
+            case VersionedSpec() if question.lower is None and question.upper is None:
+                found = self._version_at(spec, key, question.as_of) if after is None else None
+                part = _take([] if found is None else [found], self._version, budget)
+                part.single = True
+                return part
             case VersionedSpec():
-                return self._versions(key, question, after, budget)
+                return self._versions(spec, key, question, after, budget)
             case _:
+                _refuse_bounds(question, "a key-value store has one row of a key")
                 data = self._base.get(key) if after is None else None
                 part = _take([] if data is None else [(key, data)], self._row, budget)
                 part.single = True
@@ -106,6 +123,7 @@ class CommittedStore:
         """Rows of all keys, in the order of the store: by key, or by segment of time and then by key. Of versioned
         keys the version that is valid, now or at `as_of`. Raises InvalidQuestion."""
         spec, prefix = self.spec, None
+        _refuse_as_of(question, spec)
         if question.prefix is not None:
             prefix = self.keys.read_prefix(question.prefix, question.key_form)
         match spec:
@@ -118,9 +136,9 @@ class CommittedStore:
                 rows = self._keys(prefix, self._segments(spec.retention, (times[0], LARGEST_LONG)), after)
                 return _take(rows, _of_prefix(self._sessions(times), prefix, session.SUFFIX), budget)
             case VersionedSpec():
-                _refuse_bounds(question)
+                _refuse_bounds(question, "a versioned store lists what is valid at one time")
                 rows = self._keys(prefix, [b""], after)
-                return _take(rows, _of_prefix(self._valid(question.as_of), prefix, versioned.SUFFIX), budget)
+                return _take(rows, _of_prefix(self._valid(spec, question.as_of), prefix, versioned.SUFFIX), budget)
             case _:
                 return _take(self._between(question, prefix, after), self._row, budget)
 
@@ -167,29 +185,43 @@ class CommittedStore:
             lo = max(lo, after + b"\x00")
         return iter(()) if hi is not None and lo >= hi else self._base.scan(lo, hi)
 
-    def _versions(self, key: bytes, question: Question, after: bytes | None, budget: Budget) -> Part:
-        """The version valid now or at `as_of`; between two times all that were valid at some time (M6)."""
-        view = self._store.committed()
-        single = question.lower is None and question.upper is None
-        if single:
-            record = view.get_row(key, question.as_of)
-            found = [record] if record is not None and after is None else []
-        else:
-            if question.as_of is not None:
-                raise InvalidQuestion("as_of is one time, from and to are two", "give one of them")
-            seen = -1 if after is None else int.from_bytes(after[len(key) :], "big")
-            records = view.versions(self.keys.value(key), *question.times(), ascending=True)
-            found = [record for record in records if record.timestamp > seen]
-        part = Part(single=single)
-        shown_key = self.keys.shown(key)
-        for record in found:
+    def _version_at(self, spec: VersionedSpec, key: bytes, as_of: int | None) -> Stored | None:
+        """The version valid now or at `as_of`; before the history starts only the latest one can be."""
+        hi = _ABOVE_ALL if as_of is None or as_of < self._history_start(spec) else _after_time(as_of, versioned.SUFFIX)
+        found = next(self._base.group(key, _EARLIEST, hi, reverse=True), None)
+        if found is None or versioned.value_bytes(found[1]) is None:
+            return None
+        return found if as_of is None or _time_of(found[0]) <= as_of else None
+
+    def _versions(
+        self, spec: VersionedSpec, key: bytes, question: Question, after: bytes | None, budget: Budget
+    ) -> Part:
+        """All versions that were valid at some time between two (M6)."""
+        if question.as_of is not None:
+            raise InvalidQuestion("as_of is one time, from and to are two", "give one of them")
+        lower, upper = question.times()
+        start, part, last = self._history_start(spec), Part(), None
+        seen = after is not None and after.startswith(key)
+        rows = self._base.group(key, _next((after or b"")[len(key) :]) if seen else _EARLIEST, _ABOVE_ALL)
+        entry = next(rows, None)
+        while entry is not None and _time_of(entry[0]) <= upper:
             if budget.spent:
-                part.after = key + _LONG.pack(part.rows[-1]["timestamp"])
+                part.after = last
                 break
-            budget.rows -= 1
-            row = {"key": shown_key, "value": _json_value(record.value), "timestamp": record.timestamp}
-            part.rows.append(row if record.valid_to is None else {**row, "valid_to": record.valid_to})
+            following = next(rows, None)
+            valid_to = None if following is None else _time_of(following[0])
+            is_past = valid_to is not None and (valid_to <= max(lower, start) or upper < start)
+            shown = None if is_past else self._version(*entry)
+            budget.examined -= 1
+            if shown is not None:
+                part.rows.append(shown if valid_to is None else {**shown, "valid_to": valid_to})
+                budget.rows -= 1
+                budget.bytes -= len(entry[0]) + len(entry[1])
+            last, entry = entry[0], following
         return part
+
+    def _history_start(self, spec: VersionedSpec) -> int:
+        return self._base.marks().stream_time - spec.history
 
     # how a row is shown; None: it is not
 
@@ -223,17 +255,19 @@ class CommittedStore:
 
         return show
 
-    def _valid(self, as_of: int | None) -> Show:
-        view = self._store.committed()
-
-        def show(row: bytes, _: bytes) -> Shown | None:
-            key = row[: -versioned.SUFFIX]
-            record = view.get_row(key, as_of)
-            if record is None or row[-versioned.SUFFIX :] != _LONG.pack(record.timestamp):
-                return None
-            return {"key": self.keys.shown(key), "value": _json_value(record.value), "timestamp": record.timestamp}
+    def _valid(self, spec: VersionedSpec, as_of: int | None) -> Show:
+        def show(row: bytes, data: bytes) -> Shown | None:
+            found = self._version_at(spec, row[: -versioned.SUFFIX], as_of)
+            return self._version(row, data) if found is not None and found[0] == row else None
 
         return show
+
+    def _version(self, row: bytes, data: bytes) -> Shown | None:
+        value = versioned.value_bytes(data)
+        if value is None:
+            return None
+        key = self.keys.shown(row[: -versioned.SUFFIX])
+        return {"key": key, **self._value(value, timestamped=False), "timestamp": _time_of(row)}
 
     def _value(self, data: bytes, timestamped: bool) -> Shown:
         more = {"timestamp": _LONG.unpack_from(data)[0]} if timestamped else {}
@@ -288,9 +322,19 @@ def _next(suffix: bytes) -> bytes:
     return (int.from_bytes(suffix, "big") + 1).to_bytes(len(suffix) + 1, "big")[1:]
 
 
-def _refuse_bounds(question: Question) -> None:
+def _time_of(row: bytes) -> int:
+    """When a version began to be valid."""
+    return int.from_bytes(row[-versioned.SUFFIX :], "big")
+
+
+def _refuse_bounds(question: Question, why: str) -> None:
     if question.lower is not None or question.upper is not None:
-        raise InvalidQuestion("a versioned store lists what is valid at one time", "give as_of, or a key")
+        raise InvalidQuestion(f"{why}: from and to say nothing here", "leave them out")
+
+
+def _refuse_as_of(question: Question, spec: StoreSpec) -> None:
+    if question.as_of is not None and not isinstance(spec, VersionedSpec):
+        raise InvalidQuestion(f"store {spec.name} keeps no versions: as_of says nothing here", "leave it out")
 
 
 def _json_value(value: Any) -> Any:

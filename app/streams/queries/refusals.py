@@ -1,14 +1,4 @@
-"""Why a question has no answer here, and where there may be one (M7, M9).
-
-QueryRefused
-├── InvalidQuestion   the question itself
-├── UnknownStore      the topology has no store of that name
-├── UnknownKey        the store has no row of that key
-├── StoreRestoring    it is here, and not read back from its changelog yet
-├── NotUpToBound      the rows here are older than was asked for
-├── NotHere           another instance has it
-└── NoOwner           no instance has it now: the group is making up its mind
-"""
+"""Why a question has no answer here, and where there may be one (M7, M9)."""
 
 from __future__ import annotations
 
@@ -16,38 +6,42 @@ from app.streams.errors import StreamsError
 
 
 class QueryRefused(StreamsError):
-    """error: what is not possible. why: the reason. where: who could answer, or what to change."""
+    """error: what is not possible, the same for all of a kind. why: the reason. where: who could answer, or what to
+    change."""
 
-    error = "the question was refused"
+    error: str
 
     def __init__(self, why: str, where: str = "") -> None:
         self.why, self.where = why, where
         super().__init__(": ".join(part for part in (self.error, why, where) if part))
 
-
-class InvalidQuestion(QueryRefused):
-    error = "the question cannot be understood"
-
-
-class UnknownStore(QueryRefused):
-    error = "there is no such store"
+    def __init_subclass__(cls, *, error: str) -> None:
+        cls.error = error
 
 
-class UnknownKey(QueryRefused):
-    error = "there is no such key"
+class InvalidQuestion(QueryRefused, error="the question cannot be understood"):
+    """The question itself, wherever it is asked."""
 
 
-class StoreRestoring(QueryRefused):
-    error = "the store is being restored"
+class UnknownStore(QueryRefused, error="there is no such store"):
+    """The topology has none of that name."""
 
 
-class NotUpToBound(QueryRefused):
-    error = "the store is not as far as the bound"
+class UnknownKey(QueryRefused, error="there is no such key"):
+    """The store has no row of it."""
 
 
-class NotHere(QueryRefused):
-    error = "the store's partition is not here"
+class StoreRestoring(QueryRefused, error="the store is being restored"):
+    """It is here, and not read back from its changelog yet."""
 
 
-class NoOwner(QueryRefused):
-    error = "no instance has the store's partition now"
+class NotUpToBound(QueryRefused, error="the store is not as far as the bound"):
+    """The rows here are older than was asked for."""
+
+
+class NotHere(QueryRefused, error="the store's partition is not here"):
+    """Another instance has it."""
+
+
+class NoOwner(QueryRefused, error="no instance has the store's partition now"):
+    """The group is making up its mind, or the partition moved while the question was asked."""

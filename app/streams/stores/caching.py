@@ -16,6 +16,7 @@ from app.streams.stores.record_cache import Held, RecordCache, StoreCache
 from app.streams.stores.segments import LARGEST_LONG
 from app.streams.stores.session import END_START, SessionStore, bounds_of
 from app.streams.stores.session import SUFFIX as SESSION_SUFFIX
+from app.streams.stores.slices import ALL
 from app.streams.stores.specs import KeyValueSpec, SessionSpec, WindowSpec
 from app.streams.stores.stage import Stage
 from app.streams.stores.store import Home
@@ -161,8 +162,8 @@ class Fronted:
         """Forward (new, old, is latest) of each row that goes on; old only if `send_old`."""
         self._front.on_flush(listener, send_old)
 
-    def flush(self) -> None:
-        self._front.cache.flush()
+    def flushing(self, every: int = ALL) -> Iterator[None]:
+        return self._front.cache.flushing(every)
 
 
 class CachingKeyValueStore(Fronted, KeyValueStore[K, V]):

@@ -99,9 +99,6 @@ class GraceBuffer(Staged):
             self._write(row, None)
             self._first = row
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(Marks(None, self.stream_time, self._sequence))
         log, change = self._changelog.log, self._changelog.row

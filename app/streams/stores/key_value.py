@@ -174,9 +174,6 @@ class _KeyValueRows(Staged, KeyValueView[K, Stored]):
         rows = Committed(self._overlay.base, self._overlay.decode)
         return KeyValueView(rows, self._serialize_key, self._deserialize_key, self._timestamped)
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(Marks())
         serialize, timestamped, pack = self._serialize, self._timestamped, _TIMESTAMP.pack
@@ -207,6 +204,12 @@ class _KeyValueRows(Staged, KeyValueView[K, Stored]):
         return self._stage.statistics(self.spec.name, self.kind)
 
     def _write(self, row: bytes, value: Any, timestamp: int) -> None:
+        if self._log_headers:
+            self._headers[row] = self._ctx.headers if value is None or self._log_all_headers else ()
+        if self._changelog.at_once:
+            # Before it is kept: what cannot be serialized must not be there at the commit.
+            data = None if value is None else self._serialize(value)
+            self._changelog.send(row, data, timestamp, self._headers.get(row, ()))
         layer = self._overlay.open
         entries = layer.entries
         if row in entries:
@@ -214,11 +217,6 @@ class _KeyValueRows(Staged, KeyValueView[K, Stored]):
         elif layer.indexed:
             layer.index(row)
         entries[row] = (value, timestamp)
-        if self._log_headers:
-            self._headers[row] = self._ctx.headers if value is None or self._log_all_headers else ()
-        if self._changelog.at_once:
-            data = None if value is None else self._serialize(value)
-            self._changelog.send(row, data, timestamp, self._headers.get(row, ()))
 
 
 def _decoder(deserialize: Callable[[bytes], Any], timestamped: bool) -> Callable[[bytes], Entry]:

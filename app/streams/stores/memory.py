@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import insort
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Final
 
 from app.streams.stores.base import Marks
 from app.streams.stores.rows import Rows
-from app.streams.stores.slices import rows_of, shed
+from app.streams.stores.slices import finish, rows_of, shed
+
+_KEY: Final = itemgetter(0)
+
+
+class _Before:
+    """What an apply that is under way has changed so far, as it was. gone: dropped segments, whole. indexed: whether
+    scans are to be expected."""
+
+    __slots__ = ("added", "changed", "gone", "prefixes")
+
+    def __init__(self, suffix: int, prefixes: list[bytes], gone: dict[bytes, Rows[bytes]], indexed: bool) -> None:
+        self.added: dict[bytes, None] = {}
+        self.changed: Rows[bytes] = Rows(suffix)
+        self.prefixes = prefixes
+        self.gone = gone
+        if indexed:
+            # Kept up from the first row on, so that no scan has to sort them all.
+            finish(self.changed.ordering(1))
+
+    def note(self, row: bytes, value: bytes | None) -> None:
+        """Before it is written; only the first time counts."""
+        if row in self.added or row in self.changed.entries:
+            return
+        if value is None:
+            self.added[row] = None
+        else:
+            self.changed.put(row, value)
+
+    def is_touched(self, row: bytes) -> bool:
+        return row in self.added or row in self.changed.entries
+
+    def undo(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """The writes that lead back, but for what is gone."""
+        yield from self.added.items()
+        yield from self.changed.entries.items()
 
 
 class MemoryBase:
     """prefix, suffix: bytes of a key that name its segment, and that follow its group."""
 
-    __slots__ = ("_busy", "_marks", "_parts", "_prefix", "_prefixes", "_suffix", "_whole")
+    __slots__ = ("_before", "_direct", "_marks", "_parts", "_prefix", "_prefixes", "_suffix", "_whole")
 
     def __init__(self, prefix: int = 0, suffix: int = 0) -> None:
         self._prefix = prefix
@@ -21,42 +59,89 @@ class MemoryBase:
         self._parts: dict[bytes, Rows[bytes]] = {}
         self._prefixes: list[bytes] = []
         self._marks = Marks()
-        self._busy = False
+        # While an apply is under way.
+        self._before: _Before | None = None
         # Without prefixes all rows are one part, which stays: most stores are so, and need no look-up for it.
         self._whole: Rows[bytes] | None = None
         if not prefix:
             self._whole = self._parts[b""] = Rows(suffix)
             self._prefixes.append(b"")
+        # Where `get` finds a row without a further question.
+        self._direct = None if self._whole is None else self._whole.entries
 
     def get(self, row: bytes) -> bytes | None:
-        if self._whole is not None:
-            return self._whole.entries.get(row)
-        part = self._parts.get(row[: self._prefix])
+        if self._direct is not None:
+            return self._direct.get(row)
+        before, prefix = self._before, row[: self._prefix]
+        part = self._parts.get(prefix)
+        if before is not None:
+            if prefix in before.gone:
+                part = before.gone[prefix]
+            elif before.is_touched(row):
+                part = before.changed
         return None if part is None else part.entries.get(row)
 
     def scan(self, lo: bytes | None, hi: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        prefixes = self._prefixes[::-1] if reverse else self._prefixes[:]
-        for prefix in prefixes:
-            if (lo is not None and prefix < lo[: self._prefix]) or (hi is not None and prefix > hi[: self._prefix]):
-                continue
+        before = self._before
+        return self._scan(lo, hi, reverse) if before is None else self._scan_before(before, lo, hi, reverse)
+
+    def _scan(self, lo: bytes | None, hi: bytes | None, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+        for prefix in self._between(self._prefixes, lo, hi, reverse):
             part = self._parts.get(prefix)
             if part is not None:
                 yield from part.scan(lo, hi, reverse)
 
+    def _scan_before(
+        self, before: _Before, lo: bytes | None, hi: bytes | None, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
+        last = None
+        rows = self._untouched(before, lo, hi, reverse), before.changed.scan(lo, hi, reverse)
+        for entry in heapq.merge(*rows, key=_KEY, reverse=reverse):
+            # Whoever reads on after the end of the apply may meet a row again.
+            if entry[0] != last:
+                last = entry[0]
+                yield entry
+
+    def _untouched(
+        self, before: _Before, lo: bytes | None, hi: bytes | None, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
+        for prefix in self._between(before.prefixes, lo, hi, reverse):
+            if prefix in before.gone:
+                yield from before.gone[prefix].scan(lo, hi, reverse)
+            elif (part := self._parts.get(prefix)) is not None:
+                yield from (entry for entry in part.scan(lo, hi, reverse) if not before.is_touched(entry[0]))
+
+    def _between(self, prefixes: list[bytes], lo: bytes | None, hi: bytes | None, reverse: bool) -> list[bytes]:
+        first = b"" if lo is None else lo[: self._prefix]
+        last = None if hi is None else hi[: self._prefix]
+        found = [prefix for prefix in prefixes if prefix >= first and (last is None or prefix <= last)]
+        return found[::-1] if reverse else found
+
     def group(self, group: bytes, lo: bytes, hi: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        part = self._parts.get(group[: self._prefix])
-        if part is None:
-            return iter(())
-        keys = part.group(group, lo, hi)
-        if not keys:
-            return iter(())
+        before, prefix = self._before, group[: self._prefix]
+        part = self._parts.get(prefix) if before is None else before.gone.get(prefix, self._parts.get(prefix))
+        found: list[tuple[bytes, bytes]] = []
+        if part is not None:
+            entries = part.entries
+            found = [(key, entries[key]) for key in part.group(group, lo, hi)]
+        if before is not None and prefix not in before.gone:
+            entries = before.changed.entries
+            found = [entry for entry in found if not before.is_touched(entry[0])]
+            found = sorted(found + [(key, entries[key]) for key in before.changed.group(group, lo, hi)])
         if reverse:
-            keys.reverse()
-        entries = part.entries
-        return iter([(key, entries[key]) for key in keys])
+            found.reverse()
+        return iter(found)
 
     def prefixes(self) -> list[bytes]:
+        if self._before is not None:
+            return self._before.prefixes[:]
         return [prefix for prefix in self._prefixes if self._parts[prefix].entries]
+
+    def ordering(self, slice_ms: float, *, for_groups: bool = False) -> Iterator[None]:
+        """Make what `scan` needs, or only `group`, in slices: at once it takes a second for a million rows."""
+        gone = () if self._before is None else self._before.gone.values()
+        for part in [*self._parts.values(), *gone]:
+            yield from part.ordering(rows_of(slice_ms), for_groups=for_groups)
 
     def apply(self, writes: Iterable[tuple[bytes, bytes | None]], marks: Marks, dropped: Sequence[bytes] = ()) -> None:
         self._refuse_two()
@@ -73,34 +158,37 @@ class MemoryBase:
         *,
         slice_ms: float,
     ) -> Generator[None, None, None]:
-        """Readers see rows as they come in: each of them is committed, only `marks` are not yet theirs."""
+        """Readers see the old rows and the old marks until the last step."""
         rows = rows_of(slice_ms)
         if len(writes) <= rows:
             self.apply(writes, marks, dropped)
             return
         self._refuse_two()
-        self._busy = True
-        # What was there before, to be put back if this is not finished.
-        undo: list[tuple[bytes, bytes | None]] = []
+        prefixes, indexed = self.prefixes(), any(part.indexed for part in self._parts.values())
         gone = {prefix: part for prefix in dropped if (part := self._drop(prefix)) is not None}
+        before = self._before = _Before(self._suffix, prefixes, gone, indexed)
+        self._direct = None
         done = False
         try:
             for at in range(0, len(writes), rows):
                 if at:
                     yield
                 some = writes[at : at + rows]
-                undo += [(row, self.get(row)) for row, _ in some]
+                for row, _ in some:
+                    before.note(row, self._newest(row))
                 self._write(some)
             self._marks = marks
             done = True
         finally:
             if not done:
-                self._write(reversed(undo))
+                self._write(before.undo())
                 for prefix, part in gone.items():
                     self._parts[prefix] = part
                     insort(self._prefixes, prefix)
-            self._busy = False
-        yield from shed(undo, slice_ms)
+            self._before = None
+            self._direct = None if self._whole is None else self._whole.entries
+        yield from shed(before.added, slice_ms)
+        yield from shed(before.changed.entries, slice_ms)
         for part in gone.values():
             yield from shed(part.entries, slice_ms)
 
@@ -109,6 +197,11 @@ class MemoryBase:
 
     def __len__(self) -> int:
         return sum(len(part.entries) for part in self._parts.values())
+
+    def _newest(self, row: bytes) -> bytes | None:
+        """As it is already written, if it is."""
+        part = self._parts.get(row[: self._prefix])
+        return None if part is None else part.entries.get(row)
 
     def _write(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
         if self._whole is not None:
@@ -133,5 +226,5 @@ class MemoryBase:
         return part
 
     def _refuse_two(self) -> None:
-        if self._busy:
+        if self._before is not None:
             raise RuntimeError("rows are being applied: that has to end before the next ones come")

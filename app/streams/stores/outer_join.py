@@ -88,9 +88,6 @@ class OuterJoinStore(Staged):
             timestamp, is_left, key = read_key(row)
             yield Waiting(timestamp, is_left, deserialize(key), entry[0])
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(Marks())
         log, change = self._changelog.log, self._changelog.row
@@ -112,9 +109,9 @@ class OuterJoinStore(Staged):
 
     def _write(self, row: bytes, values: tuple[Any, ...] | None) -> None:
         timestamp = self._ctx.timestamp
-        self._overlay.put(row, (values, timestamp))
         if self._changelog.at_once:
             self._changelog.send(row, self._encode(row, values), timestamp)
+        self._overlay.put(row, (values, timestamp))
 
     def _encode(self, row: bytes, values: tuple[Any, ...] | None) -> bytes | None:
         if values is None:

@@ -18,6 +18,8 @@ from app.streams.stores.rows import Rows
 Entry: TypeAlias = tuple[Any, ...]
 
 _KEY: Final = itemgetter(0)
+# Rows of the base that are remembered after they were read; to let go of them all takes 2 ms.
+_MOST_READ: Final = 20_000
 
 
 class Readable(Protocol):
@@ -70,7 +72,7 @@ class Committed:
 class Overlay:
     """Reads look in `open`, then in `sealed`, then in what was read or applied before, then in the base."""
 
-    __slots__ = ("_clean", "_suffix", "base", "decode", "open", "sealed")
+    __slots__ = ("_clean", "_most", "_suffix", "base", "decode", "open", "sealed")
 
     def __init__(self, base: Base, decode: Callable[[bytes], Entry], suffix: int = 0) -> None:
         self.base = base
@@ -78,6 +80,7 @@ class Overlay:
         self.open: Rows[Entry] = Rows(suffix)
         self.sealed: Rows[Entry] | None = None
         self._clean: dict[bytes, Entry] = {}
+        self._most = _MOST_READ
         self._suffix = suffix
 
     def get(self, row: bytes) -> Entry | None:
@@ -96,7 +99,10 @@ class Overlay:
         data = self.base.get(row)
         if data is None:
             return None
-        entry = self._clean[row] = self.decode(data)
+        clean = self._clean
+        entry = clean[row] = self.decode(data)
+        if len(clean) > self._most:
+            self.forget_clean()
         return entry
 
     def put(self, row: bytes, entry: Entry) -> None:
@@ -176,12 +182,19 @@ class Overlay:
         clean = self._clean
         # They are decoded already, and rows just written tend to be asked for again.
         self._clean = self.sealed.entries
+        self._most = len(self._clean) + _MOST_READ
         self.sealed = None
         return clean
 
     def forget_clean(self) -> None:
-        """The base was changed from outside: what was read from it holds no longer."""
+        """What was read from the base is read again: there is too much of it, or the base was changed from outside."""
         self._clean = {}
+        self._most = _MOST_READ
+
+    @property
+    def remembered(self) -> int:
+        """Rows of the base that are held decoded."""
+        return len(self._clean)
 
     def _layers(self) -> list[Rows[Entry]]:
         layers = [self.open] if self.open.entries else []
@@ -197,6 +210,8 @@ class Overlay:
             if entry is None:
                 entry = clean[row] = self.decode(data)
             found.append((row, entry))
+        if len(clean) > self._most:
+            self.forget_clean()
         return found
 
 

@@ -7,13 +7,14 @@ come at the same records.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from app.streams.context import Context
 from app.streams.model import Headers
 from app.streams.stores.overlay import Entry
 from app.streams.stores.rows import Rows
+from app.streams.stores.slices import ALL, finish
 
 # Three references of a list node, the dirty flag; timestamp, offset and partition of the context.
 _ENTRY_SIZE: Final = 24 + 1
@@ -97,8 +98,9 @@ class StoreCache:
         self._add(row, entry, value_size + _CONTEXT_SIZE, None)
         self._make_room()
 
-    def flush(self, first: tuple[bytes, Entry, Held] | None = None) -> None:
-        """All dirty rows go on, in the order of their last write; they stay as clean ones, but for deletions."""
+    def flushing(self, every: int, first: tuple[bytes, Entry, Held] | None = None) -> Iterator[None]:
+        """All dirty rows go on, in the order of their last write, a yield between so many of them; they stay as clean
+        ones, but for deletions."""
         if first is None and not self._dirty:
             return
         going = [] if first is None else [first]
@@ -111,7 +113,10 @@ class StoreCache:
             if entry[0] is None:
                 deleted.append(row)
         self._dirty = {}
-        self.listener(going)
+        for at in range(0, len(going), every):
+            if at:
+                yield
+            self.listener(going[at : at + every])
         for row in deleted:
             # Unless the listener came back to it.
             if row not in self._dirty:
@@ -140,7 +145,7 @@ class StoreCache:
             dirty = row in self._dirty
             self._remove(row)
             if dirty and held is not None:
-                self.flush((row, entry, held))
+                finish(self.flushing(ALL, (row, entry, held)))
 
     def _remove(self, row: bytes) -> None:
         size, _ = self._recent.pop(row)

@@ -14,13 +14,13 @@ from typing import Any, Final, Generic, TypeVar
 from app.streams.errors import StoreRefused
 from app.streams.model import Row, Windowed
 from app.streams.stores.base import Marks
-from app.streams.stores.overlay import Committed, Entry, Readable
+from app.streams.stores.overlay import Committed, Entry
+from app.streams.stores.segmented_view import Clock, SegmentedView
 from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
 from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import LoggedHeaders, SessionSpec
 from app.streams.stores.stage import Stage, Staged, Writes
 from app.streams.stores.store import Changelog, Home, Restored, StoreStatistics, last_of_each_key
-from app.streams.stores.window import Clock
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,29 +34,10 @@ _ABOVE_ALL: Final = b"\xff" * SUFFIX
 _HIGHEST: Final = END_START.pack(LARGEST_LONG, LARGEST_LONG)
 
 
-class SessionView(Generic[K, V]):
+class SessionView(SegmentedView[K, SessionSpec], Generic[K, V]):
     """Reading. A session is [start, end] in ms, both included."""
 
-    __slots__ = ("_clock", "_deserialize_key", "_rows", "_serialize_key", "_spec")
-
-    def __init__(
-        self,
-        spec: SessionSpec,
-        rows: Readable,
-        clock: Clock,
-        serialize_key: Callable[[K], bytes],
-        deserialize_key: Callable[[bytes], K],
-    ) -> None:
-        self._spec = spec
-        self._rows = rows
-        self._clock = clock
-        self._serialize_key = serialize_key
-        self._deserialize_key = deserialize_key
-
-    @property
-    def key_bytes(self) -> Callable[[K], bytes]:
-        """The serializer of keys: a caller with several operations on one key needs it only once."""
-        return self._serialize_key
+    __slots__ = ()
 
     def get(self, key: K, start: int, end: int) -> V | None:
         """One session (Java: fetchSession)."""
@@ -120,9 +101,6 @@ class SessionView(Generic[K, V]):
 
     def backward_fetch_keys(self, key_from: K | None, key_to: K | None) -> Iterator[tuple[Windowed[K], V]]:
         return self.backward_find_sessions_of_keys(key_from, key_to, 0, LARGEST_LONG)
-
-    def _segments(self, earliest: int, latest: int) -> list[bytes]:
-        return self._clock.segments.between(earliest, latest)
 
     def _earliest(self) -> int:
         """Ends before this are hidden, in the store or not (I4)."""
@@ -286,9 +264,6 @@ class SessionStore(Staged, SessionView[K, V]):
         rows = Committed(self._overlay.base, self._overlay.decode)
         return SessionView(self.spec, rows, self._clock, self._serialize_key, self._deserialize_key)
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         segments = self._clock.segments
         sealed, writes = self._stage.seal(self._marks(), segments.take_dropped())
@@ -331,7 +306,11 @@ class SessionStore(Staged, SessionView[K, V]):
             writes.append((row, value))
             if self.spec.time_ordered:
                 writes.append((_index_row(row), None if value is None else b""))
-        self._stage.restored(writes, self._marks(), position, clock.segments.take_dropped())
+        dropped = clock.segments.take_dropped()
+        if dropped:
+            # In memory the time moves from row to row: some have expired since they were taken.
+            writes = [(row, data) for row, data in writes if clock.segments.is_live(row)]
+        self._stage.restored(writes, self._marks(), position, dropped)
 
     def statistics(self) -> StoreStatistics:
         return self._stage.statistics(self.spec.name, self.kind, self._clock.stream_time)
@@ -349,14 +328,14 @@ class SessionStore(Staged, SessionView[K, V]):
     def _write(self, segment: bytes | None, logged: bytes, value: V | None) -> None:
         """A row with no segment is logged, as Java does, and nowhere to be found."""
         headers = self._ctx.headers if value is None and self._log_deletions else ()
+        if self._changelog.at_once:
+            data = None if value is None else self._serialize(value)
+            self._changelog.send(logged, data, self._ctx.timestamp, headers)
         entry = (value, self._ctx.timestamp, headers)
         row = (NO_SEGMENT if segment is None else segment) + logged
         self._overlay.put(row, entry)
         if segment is not None and self.spec.time_ordered:
             self._overlay.put(_index_row(row), entry)
-        if self._changelog.at_once:
-            data = None if value is None else self._serialize(value)
-            self._changelog.send(logged, data, self._ctx.timestamp, headers)
 
     def _marks(self) -> Marks:
         return Marks(None, self._clock.stream_time)

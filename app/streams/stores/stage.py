@@ -76,6 +76,13 @@ class Staged:
 
     _stage: Stage
 
+    def flushing(self, every: int = ALL) -> Iterator[None]:
+        """Nothing is held back."""
+        return iter(())
+
+    def flush(self) -> None:
+        finish(self.flushing())
+
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         raise TypeError(f"{type(self).__name__} does not say what a commit of it is")
 

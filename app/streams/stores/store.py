@@ -60,8 +60,12 @@ class Store(Protocol):
     @property
     def name(self) -> str: ...
 
+    def flushing(self, every: int = ALL) -> Iterator[None]:
+        """Before a seal: hand on what a record cache or a suppress buffer holds back, a yield behind so many rows."""
+        ...
+
     def flush(self) -> None:
-        """Before a seal: hand on what a record cache or a suppress buffer holds back."""
+        """`flushing`, all of it."""
         ...
 
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:

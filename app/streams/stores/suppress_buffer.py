@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from sortedcontainers import SortedList
 
 from app.streams.errors import TaskMisused
-from app.streams.model import Change, Row
+from app.streams.model import Change, Headers, Row
 from app.streams.serdes.buffered import (
     CHANGELOG_HEADERS,
     Buffered,
@@ -132,12 +132,18 @@ class SuppressBuffer:
         self.drop_first()
         return first
 
-    def flush(self) -> None:
+    def flushing(self, every: int = ALL) -> Iterator[None]:
         """Java writes the rows of a commit just before it, when every put is logged too."""
-        if self._changelog.at_once:
-            for row in sorted(self._dirty - self._sent):
-                self._changelog.send(*self._logged(row))
-            self._sent |= self._dirty
+        if not self._changelog.at_once:
+            return
+        for some in pieces(dict.fromkeys(sorted(self._dirty - self._sent)), every):
+            for row, _ in some:
+                self._changelog.send(*_logged(row, self._written(row)))
+            yield
+        self._sent |= self._dirty
+
+    def flush(self) -> None:
+        finish(self.flushing())
 
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         if self._sealed is not None:
@@ -152,9 +158,10 @@ class SuppressBuffer:
         log = self._changelog.log
         for some in pieces(dict.fromkeys(dirty), every):
             for row, _ in some:
-                sealed.append((row, self._written(row)))
+                data = self._written(row)
+                sealed.append((row, data))
                 if log:
-                    rows.append(self._changelog.row(*self._logged(row)))
+                    rows.append(self._changelog.row(*_logged(row, data)))
             yield
         return rows
 
@@ -226,13 +233,13 @@ class SuppressBuffer:
         found = self._rows.get(row)
         return None if found is None else write_buffered(found[1], found[0])
 
-    def _logged(self, row: bytes) -> tuple[bytes, bytes | None, None, tuple[tuple[str, bytes | None], ...]]:
-        """Tombstones carry no headers; the timestamp is left to the producer."""
-        data = self._written(row)
-        return row, data, None, () if data is None else CHANGELOG_HEADERS
-
     def _marks(self, position: int | None) -> Marks:
         return Marks(self._base.marks().position if position is None else position)
+
+
+def _logged(row: bytes, data: bytes | None) -> tuple[bytes, bytes | None, None, Headers]:
+    """Tombstones carry no headers; the timestamp is left to the producer."""
+    return row, data, None, () if data is None else CHANGELOG_HEADERS
 
 
 def _size(row: bytes, buffered: Buffered) -> int:

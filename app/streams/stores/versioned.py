@@ -29,6 +29,8 @@ _EARLIEST: Final = b"\x00" * SUFFIX
 _ABOVE_ALL: Final = b"\xff" * SUFFIX
 # Rows at each commit: about 1 ms.
 _LOOKED_THROUGH: Final = 1_000
+# Keys at each put, which itself adds two at most: a segment may end with a million of them.
+_FORGOTTEN_AT_A_PUT: Final = 4
 
 
 class _Tombstone:
@@ -68,13 +70,13 @@ class History:
 
 
 class VersionedView(Generic[K, V]):
-    """Reading."""
+    """Reading. history_start: how far back it answers at the moment, in ms."""
 
-    __slots__ = ("_history", "_rows", "_serialize_key")
+    __slots__ = ("_history_start", "_rows", "_serialize_key")
 
-    def __init__(self, rows: Readable, history: History, serialize_key: Callable[[K], bytes]) -> None:
+    def __init__(self, rows: Readable, history_start: Callable[[], int], serialize_key: Callable[[K], bytes]) -> None:
         self._rows = rows
-        self._history = history
+        self._history_start = history_start
         self._serialize_key = serialize_key
 
     def get(self, key: K, as_of: int | None = None) -> VersionedRecord[V] | None:
@@ -87,7 +89,7 @@ class VersionedView(Generic[K, V]):
             return _record(self._rows.first(key, _EARLIEST, _ABOVE_ALL, reverse=True))
         if as_of < 0:
             return None
-        if as_of < self._history.start():
+        if as_of < self._history_start():
             # Beyond the history, only the latest version can still be the answer.
             latest = _record(self._rows.first(key, _EARLIEST, _ABOVE_ALL, reverse=True))
             return latest if latest is not None and latest.timestamp <= as_of else None
@@ -97,7 +99,7 @@ class VersionedView(Generic[K, V]):
         """Versions valid at some time of [time_from, time_to], the newest first unless `ascending` (M6)."""
         rows = self._rows.group(self._serialize_key(key), _EARLIEST, _ABOVE_ALL)
         found: list[VersionedRecord[V]] = []
-        start = self._history.start()
+        start = self._history_start()
         for at, row in enumerate(rows):
             record = _record(row)
             if record is None:
@@ -127,6 +129,8 @@ class VersionedStore(Staged, VersionedView[K, V]):
     __slots__ = (
         "_changelog",
         "_ctx",
+        "_expired",
+        "_history",
         "_interval",
         "_log",
         "_overlay",
@@ -151,10 +155,12 @@ class VersionedStore(Staged, VersionedView[K, V]):
         self._interval = spec.segment_interval or default_segment_interval(spec.history)
         # Keys that will have a version to forget, by the segment of time in which it stops being valid.
         self._superseded: dict[int, dict[bytes, None]] = {}
+        # Those of segments that the history has left behind: their versions are still to be dropped.
+        self._expired: list[dict[bytes, None]] = []
         # Of a base that was there before us they are not known: it is gone through, some rows at each commit.
         self._unseen: bytes | None = b"" if len(home.base) else None
-        history = History(spec.history, home.base.marks().stream_time)
-        super().__init__(self._overlay, history, spec.key.serializer(home.subject))
+        self._history = History(spec.history, home.base.marks().stream_time)
+        super().__init__(self._overlay, self._history.start, spec.key.serializer(home.subject))
 
     @property
     def name(self) -> str:
@@ -191,10 +197,14 @@ class VersionedStore(Staged, VersionedView[K, V]):
 
     def committed(self) -> VersionedView[K, V]:
         """What has been applied, and nothing newer."""
-        return VersionedView(Committed(self._overlay.base, self._overlay.decode), self._history, self._serialize_key)
+        base, history = self._overlay.base, self.spec.history
+        rows = Committed(base, self._overlay.decode)
+        return VersionedView(rows, lambda: base.marks().stream_time - history, self._serialize_key)
 
-    def flush(self) -> None:
-        """Nothing is held back."""
+    @property
+    def dirty(self) -> int:
+        # What is refused, and a version that is put again, is a row of the changelog alone.
+        return max(super().dirty, len(self._log))
 
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         sealed, writes = self._stage.seal(self._marks())
@@ -227,6 +237,8 @@ class VersionedStore(Staged, VersionedView[K, V]):
         history = self._history
         if timestamp > history.stream_time:
             history.stream_time = timestamp
+            self._expire()
+        if self._expired:
             self._forget()
         later = self._rows.first(key, _TIMESTAMP.pack(timestamp + 1), _ABOVE_ALL)
         row = key + _TIMESTAMP.pack(timestamp)
@@ -269,14 +281,23 @@ class VersionedStore(Staged, VersionedView[K, V]):
         # From the last row again: the next one may follow it.
         self._unseen = None if last == lo else last
 
-    def _forget(self) -> None:
-        """Drop what ceased to be valid before the history starts, a segment at a time (I7)."""
+    def _expire(self) -> None:
+        """Find what ceased to be valid before the history starts, by segments (I7)."""
         start = self._history.start()
         superseded = self._superseded
         # Segments are few, and mostly in order; the first one that lives ends the search only if they are.
         for segment in [each for each in superseded if (each + 1) * self._interval <= start]:
-            for key in superseded.pop(segment):
-                self._forget_versions(key, start)
+            self._expired.append(superseded.pop(segment))
+
+    def _forget(self) -> None:
+        """Drop it, of a few keys at a time. No read and no put can tell whether it is still there."""
+        start = self._history.start()
+        keys = self._expired[-1]
+        for _ in range(min(len(keys), _FORGOTTEN_AT_A_PUT)):
+            key, _ = keys.popitem()
+            self._forget_versions(key, start)
+        if not keys:
+            self._expired.pop()
 
     def _forget_versions(self, key: bytes, start: int) -> None:
         rows = self._rows.group(key, _EARLIEST, _ABOVE_ALL)
@@ -309,6 +330,11 @@ def default_segment_interval(history: int) -> int:
     if history <= 3_600_000:
         return max(history // 12, 60_000)
     return max(history // 24, 300_000)
+
+
+def value_bytes(data: bytes) -> bytes | None:
+    """The serialized value of a committed row; None: from then on the key had none."""
+    return data[1:] if data[:1] == _VALUE else None
 
 
 def _decoder(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Entry]:

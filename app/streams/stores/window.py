@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from app.streams.model import Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry
+from app.streams.stores.segmented_view import Clock
 from app.streams.stores.segments import FIRST_INDEX, NO_SEGMENT, time_index
 from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import LoggedHeaders, WindowSpec
@@ -21,13 +22,12 @@ from app.streams.stores.window_view import (
     START_SEQUENCE,
     SUFFIX,
     TIMESTAMP,
-    Clock,
     WindowView,
     by_start,
     start_of,
 )
 
-__all__ = ["PREFIX", "START_SEQUENCE", "SUFFIX", "Clock", "WindowStore", "WindowView", "by_start", "start_of"]
+__all__ = ["PREFIX", "START_SEQUENCE", "SUFFIX", "WindowStore", "WindowView", "by_start", "start_of"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -137,6 +137,9 @@ class WindowStore(Staged, WindowView[K, V]):
         if duplicates:
             self._logged = (self._logged + 1) & _LARGEST_INT
         headers = self._ctx.headers if self._headers[value is not None] else ()
+        if self._changelog.at_once:
+            data = None if value is None else self._serialize(value)
+            self._changelog.send(key + START_SEQUENCE.pack(start, self._logged), data, timestamp, headers)
         entry = (value, timestamp, self._logged, headers)
         segment = None
         # Java's persistent store does not even look at a deletion here: its stream time stays.
@@ -149,17 +152,11 @@ class WindowStore(Staged, WindowView[K, V]):
             self._overlay.put(NO_SEGMENT + key + START_SEQUENCE.pack(start, self._logged), entry)
         else:
             self._write(segment, key, start, entry)
-        if self._changelog.at_once:
-            data = None if value is None else self._serialize(value)
-            self._changelog.send(key + START_SEQUENCE.pack(start, self._logged), data, timestamp, headers)
 
     def committed(self) -> WindowView[K, V]:
         """What has been applied, and nothing newer."""
         rows = Committed(self._overlay.base, self._overlay.decode)
         return WindowView(self.spec, rows, self._clock, self._serialize_key, self._deserialize_key)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         segments = self._clock.segments
@@ -216,7 +213,11 @@ class WindowStore(Staged, WindowView[K, V]):
             writes.append((row, data))
             if self.spec.time_ordered:
                 writes.append((_index_row(row), None if value is None else b""))
-        self._stage.restored(writes, self._marks(), position, clock.segments.take_dropped())
+        dropped = clock.segments.take_dropped()
+        if dropped:
+            # In memory the time moves from row to row: some have expired since they were taken.
+            writes = [(row, data) for row, data in writes if clock.segments.is_live(row)]
+        self._stage.restored(writes, self._marks(), position, dropped)
 
     def statistics(self) -> StoreStatistics:
         return self._stage.statistics(self.spec.name, self.kind, self._clock.stream_time)

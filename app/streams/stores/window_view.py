@@ -8,13 +8,13 @@ millisecond more, and its rows are found by time.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
 from app.streams.model import Windowed
-from app.streams.stores.base import Base
-from app.streams.stores.overlay import Entry, Readable
-from app.streams.stores.segments import LARGEST_LONG, Segments, after_segment, highest_row, time_index
+from app.streams.stores.overlay import Entry
+from app.streams.stores.segmented_view import SegmentedView
+from app.streams.stores.segments import LARGEST_LONG, after_segment, highest_row, time_index
 from app.streams.stores.specs import WindowSpec
 
 K = TypeVar("K")
@@ -29,40 +29,10 @@ TIMESTAMP = struct.Struct(">q")
 _ABOVE_ALL: Final = b"\xff" * SUFFIX
 
 
-class Clock:
-    """The store's own stream time, and the segments it keeps alive (A7)."""
-
-    __slots__ = ("retention", "segments", "stream_time")
-
-    def __init__(self, retention: int, base: Base) -> None:
-        self.stream_time = base.marks().stream_time
-        self.retention = retention
-        self.segments = Segments(retention, base.prefixes(), self.stream_time)
-
-
-class WindowView(Generic[K, V]):
+class WindowView(SegmentedView[K, WindowSpec], Generic[K, V]):
     """Reading. A value is `(value, timestamp)` in a timestamped store. Times are starts of windows, both included."""
 
-    __slots__ = ("_clock", "_deserialize_key", "_rows", "_serialize_key", "_spec")
-
-    def __init__(
-        self,
-        spec: WindowSpec,
-        rows: Readable,
-        clock: Clock,
-        serialize_key: Callable[[K], bytes],
-        deserialize_key: Callable[[bytes], K],
-    ) -> None:
-        self._spec = spec
-        self._rows = rows
-        self._clock = clock
-        self._serialize_key = serialize_key
-        self._deserialize_key = deserialize_key
-
-    @property
-    def key_bytes(self) -> Callable[[K], bytes]:
-        """The serializer of keys: a caller with several operations on one key needs it only once."""
-        return self._serialize_key
+    __slots__ = ()
 
     def get(self, key: K, start: int) -> V | None:
         return self.get_row(self._serialize_key(key), start)
@@ -120,9 +90,6 @@ class WindowView(Generic[K, V]):
 
     def backward_all(self) -> Iterator[tuple[Windowed[K], V]]:
         return self.backward_fetch_all(0, LARGEST_LONG)
-
-    def _segments(self, time_from: int, time_to: int) -> list[bytes]:
-        return self._clock.segments.between(time_from, time_to)
 
     def _earliest(self) -> int:
         """Starts before this are hidden, in the store or not."""

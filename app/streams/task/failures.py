@@ -48,7 +48,7 @@ class Failures:
 
     def untimed(self, topic: str, queue: PartitionQueue, inbound: Inbound, cause: Exception) -> TimestampError:
         """No handler is asked for these (A2)."""
-        origin = _origin(topic, queue.partition, inbound[0])
+        origin = origin_of(topic, queue.partition, inbound[0])
         return TimestampError(cause, origin=origin, node=queue.node, task=str(self._ctx.task_id))
 
     def unprocessable(self, node: str, cause: Exception) -> None:
@@ -107,7 +107,7 @@ class Failures:
             self._ctx.emit(letter)
         self._ctx.dead_letters += len(verdict.rows)
         if not verdict.resume:
-            origin = _origin(error.topic, error.partition, error.offset)
+            origin = origin_of(error.topic, error.partition, error.offset)
             raise fault(cause, origin=origin, node=error.node, task=error.task) from cause
         self._ctx.dropped()
 
@@ -145,7 +145,8 @@ def node_of(trace: TracebackType | None, nodes: Mapping[int, str]) -> str | None
     return found
 
 
-def _origin(topic: str | None, partition: int, offset: int) -> str:
+def origin_of(topic: str | None, partition: int, offset: int) -> str:
+    """Without a topic it is the call of a punctuator that failed."""
     return f"record {topic}/{partition}@{offset}" if topic is not None else "a punctuation"
 
 

@@ -6,6 +6,8 @@ import heapq
 from collections.abc import Callable
 
 NEVER = 2**63 - 1
+# Fewer schedules than these are not looked through for cancelled ones.
+_FEW = 64
 
 
 class Punctuator:
@@ -26,14 +28,24 @@ class Punctuator:
 class Punctuators:
     """All schedules of one clock. due: when the earliest slot comes, NEVER if none does."""
 
-    __slots__ = ("_count", "_slots", "due")
+    __slots__ = ("_count", "_many", "_slots", "due")
 
     def __init__(self) -> None:
         self._slots: list[tuple[int, int, Punctuator]] = []
         self._count = 0
+        self._many = _FEW
         self.due = NEVER
 
+    def __len__(self) -> int:
+        """Cancelled ones too, as long as they are no more than the others."""
+        return len(self._slots)
+
     def add(self, start: int, punctuator: Punctuator) -> None:
+        if len(self._slots) >= self._many:
+            # Whoever cancels a timer and sets another with each record would fill the memory long before they are due.
+            self._slots = [slot for slot in self._slots if not slot[2].cancelled]
+            heapq.heapify(self._slots)
+            self._many = max(_FEW, 2 * len(self._slots))
         heapq.heappush(self._slots, (start, self._count, punctuator))
         self._count += 1
         self.due = self._slots[0][0]

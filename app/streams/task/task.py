@@ -20,7 +20,7 @@ from app.streams.serdes import offset_metadata
 from app.streams.stores.slices import ALL, WHOLE, finish
 from app.streams.stores.store import Restored
 from app.streams.task.compile import compile_steps
-from app.streams.task.failures import Failures, node_of
+from app.streams.task.failures import Failures, node_of, origin_of
 from app.streams.task.intake import Intake
 from app.streams.task.open import Bases, open_queues, open_stores
 from app.streams.task.queue import PartitionQueue
@@ -195,18 +195,23 @@ class Task:
         except RecordError:
             raise
         except Exception as cause:
-            node = node_of(cause.__traceback__, self._names) or "an unknown node"
-            origin = f"record {ctx.topic}/{ctx.partition}@{ctx.offset}" if ctx.topic is not None else "a punctuation"
-            is_sink = isinstance(self.topology.nodes.get(node), SinkNode)
-            fault = ProductionError if is_sink else ProcessingError
-            raise fault(cause, origin=origin, node=node, task=str(self.id)) from cause
+            raise self._fault(cause) from cause
         return self._drain()
 
     def wake_at(self) -> int:
         """When to call `process` next although nothing came in: for a punctuator or an idle rule that ends (ms)."""
         idle = self.topology.config.max_task_idle
         ends = [queue.idle_since + idle for queue in self._intake.queues if queue.idle_since is not None and idle > 0]
-        return min([self._schedules.wall.due, *ends])
+        # One that had ended at the last call has said what it has to say.
+        return min([self._schedules.wall.due, *(end for end in ends if end > self.ctx.now)])
+
+    def _fault(self, cause: Exception) -> RecordError:
+        """What a node raised, with the record it raised it for."""
+        ctx = self.ctx
+        node = node_of(cause.__traceback__, self._names) or "an unknown node"
+        is_sink = isinstance(self.topology.nodes.get(node), SinkNode)
+        fault = ProductionError if is_sink else ProcessingError
+        return fault(cause, origin=origin_of(ctx.topic, ctx.partition, ctx.offset), node=node, task=str(self.id))
 
     # commits
 
@@ -225,7 +230,7 @@ class Task:
             raise TaskMisused(f"task {self.id} could not be sealed, and cannot go on")
         return self._sealed
 
-    def sealing(self, every: int = 2_000) -> Iterator[None]:
+    def sealing(self, every: int = 250) -> Iterator[None]:
         """What `commit` will do, in slices of so many rows; nothing may be processed before it has ended, for values
         are what they are when they are serialized."""
         if self._sealed is not None:
@@ -236,14 +241,21 @@ class Task:
     def _seal(self, every: int) -> Iterator[None]:
         # In the order of the first node that uses each: flushing forwards downstream, into stores that come later.
         for store in self.stores.values():
-            store.flush()
+            try:
+                yield from store.flushing(every)
+            except RecordError:
+                raise
+            except Exception as cause:
+                raise self._fault(cause) from cause
         changelog: list[Row] = []
         for name, store in self.stores.items():
             try:
                 changelog += yield from store.sealing(every)
-            except Exception as cause:
-                cause.add_note(f"while the changes of store {name} of task {self.id} were serialized for a commit")
+            except TaskMisused:
                 raise
+            except Exception as cause:
+                origin, node = "a change since the last commit", f"store {name}"
+                raise ProcessingError(cause, origin=origin, node=node, task=str(self.id)) from cause
         offsets = self._offsets()
         self._commits += 1
         self._intake.moved = self.commit_requested = False

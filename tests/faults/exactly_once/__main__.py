@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +19,15 @@ from typing import Any
 
 from app.loop import run
 from tests.brokers import BrokerUnderTest
-from tests.faults.exactly_once.deliberate import CASES, Scenario
-from tests.faults.exactly_once.findings import Finding, summary
+from tests.faults.evidence import INTERRUPTED, Evidence, end_as_by_ctrl_c, evidence, peak_memory_mb
+from tests.faults.exactly_once.deliberate import CASES
+from tests.faults.exactly_once.findings import summary
 from tests.faults.exactly_once.instances import SESSION_S
+from tests.faults.exactly_once.proving import Prover, table
 from tests.faults.exactly_once.schedule import Kind, plan, rounds
-from tests.faults.exactly_once.trial import Outcome, Terms, attempt
-from tests.faults.lives import scratch
+from tests.faults.exactly_once.trial import Outcome, Terms, attempt, clear
 
-LARGEST_ROUND = 25
+LARGEST_ROUND = 30
 """Faults between two judgements."""
 
 CHOICES = {"on_disk": ("disk", "memory"), "own_state": ("own", "shared"), "static": ("static", "dynamic")}
@@ -77,42 +80,54 @@ class Soak:
                 return
 
 
-async def prove(server: str, folder: Path, names: Collection[str]) -> list[str]:
-    """These deliberate faults are caught, and their scenarios without them come out exact. What does not hold."""
-    wrong: list[str] = []
-    controlled: list[Scenario] = []
-    for name in names:
-        scenario = CASES[name]
-        if scenario not in controlled:
-            control = await attempt(server, folder / f"without-{name}", scenario.terms())
-            controlled.append(scenario)
-            print(f"{name}, without the fault: {control}", flush=True)
-            if not control.passed:
-                wrong.append(f"the scenario of {name} is not exact without it")
-        outcome = await attempt(server, folder / name, scenario.terms(name))
-        # By the oracle: an instance that breaks down under its fault shows nothing.
-        caught = bool(outcome.findings)
-        print(f"{name}: {'caught' if caught else 'NOT CAUGHT'}: {outcome}"[:1_500], flush=True)
-        if not caught:
-            wrong.append(f"{name} is not caught")
-    print(f"{len(names)} deliberate faults: {len(names) - len(wrong)} as expected")
-    return wrong
+class Account:
+    """What has been played and found, over all rounds."""
+
+    def __init__(self, soak: Soak) -> None:
+        self.outcomes: list[Outcome] = []
+        self._soak = soak
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def __str__(self) -> str:
+        played = Counter(fault.kind for outcome in self.outcomes for fault in outcome.terms.faults)
+        wanted = {kind: f"/{count}" if self._soak.minutes is None else "" for kind, count in self._soak.counts.items()}
+        counts = ", ".join(f"{kind.value} {played[kind]}{of}" for kind, of in wanted.items())
+        findings = [finding for outcome in self.outcomes for finding in outcome.findings]
+        verdicts = [outcome.verdict for outcome in self.outcomes if outcome.verdict is not None]
+        problems = sum(len(outcome.problems) for outcome in self.outcomes)
+        told = f" and {problems} problems" if problems else ""
+        if stuck := len(self.outcomes) - len(verdicts):
+            told += f"; {stuck} rounds STUCK, not judged"
+        compared = f"{sum(verdict.compared for verdict in verdicts)} outputs compared"
+        return f"{sum(played.values())} faults ({counts}): {summary(findings)}{told} ({compared})"
 
 
-async def soak(soak: Soak, broker: BrokerUnderTest, folder: Path) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    began = time.monotonic()
+async def play(soak: Soak, account: Account, broker: BrokerUnderTest, kept: Evidence) -> None:
+    """Of rounds that passed nothing is left but what the account says."""
     for number, terms in enumerate(soak.terms(), start=1):
-        if soak.minutes is not None and time.monotonic() - began > soak.minutes * 60:
+        if soak.minutes is not None and account.seconds > soak.minutes * 60:
             break
-        outcome = await attempt(broker.address, folder / f"round-{number}", terms, broker)
-        outcomes.append(outcome)
-        membership = "static" if terms.static else "dynamic"
-        state = f"state in {'directories of their own' if terms.own_state else 'one directory'}"
-        state = state if terms.on_disk else "state in memory"
-        settings = f"commits every {terms.commit_ms} ms, {terms.standbys} standbys, {membership} members, {state}"
-        print(f"round {number} (seed {terms.seed}, {settings}): {outcome}", flush=True)
-    return outcomes
+        place = kept.folder / f"round-{number}"
+        outcome = await attempt(broker.address, place, terms, broker)
+        account.outcomes.append(outcome)
+        if outcome.passed:
+            await clear(broker.address, outcome.names)
+            shutil.rmtree(place)
+        else:
+            kept.kept = True
+        print(f"round {number} (seed {terms.seed}, {_settings(terms)}): {outcome}")
+        print(f"{account.seconds:.0f} s, {peak_memory_mb()} MB: {account}", flush=True)
+
+
+def _settings(terms: Terms) -> str:
+    membership = "static" if terms.static else "dynamic"
+    state = f"state in {'directories of their own' if terms.own_state else 'one directory'}"
+    state = state if terms.on_disk else "state in memory"
+    return f"commits every {terms.commit_ms} ms, {terms.standbys} standbys, {membership} members, {state}"
 
 
 def main() -> int:
@@ -149,16 +164,33 @@ def main() -> int:
     )
     # While the broker is away the clients here say so many times a second; instances keep logs of their own.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    print(f"seed {what.seed}", flush=True)
-    with scratch() as name:
-        folder = arguments.keep or Path(name)
-        with BrokerUnderTest(folder / "broker", heap_mb=512) as broker:
-            if arguments.prove is not None:
-                wrong = run(prove(broker.address, folder, arguments.prove or CASES))
-                print("\n".join(wrong) or "passed")
-                return bool(wrong)
-            outcomes = run(soak(what, broker, folder))
-    return conclude(what, outcomes)
+    end_as_by_ctrl_c()
+    with evidence(arguments.keep) as kept, BrokerUnderTest(kept.folder / "broker", heap_mb=512) as broker:
+        if arguments.prove is not None:
+            passed = prove(broker, kept, arguments.prove or CASES)
+        else:
+            passed = survive(what, broker, kept)
+    return 0 if passed else 1
+
+
+def prove(broker: BrokerUnderTest, kept: Evidence, names: Collection[str]) -> bool:
+    proofs = run(Prover(broker.address, kept).prove(names))
+    passed = all(proof.holds for proof in proofs)
+    print(table(proofs), "passed" if passed else "failed", sep="\n", flush=True)
+    return passed
+
+
+def survive(soak: Soak, broker: BrokerUnderTest, kept: Evidence) -> bool:
+    """Says what it came to, also when it is interrupted."""
+    print(f"seed {soak.seed}", flush=True)
+    account = Account(soak)
+    try:
+        run(play(soak, account, broker, kept))
+    finally:
+        print(f"{account.seconds:.0f} s, {len(account.outcomes)} rounds, {account}", flush=True)
+    passed = bool(account.outcomes) and all(outcome.passed for outcome in account.outcomes)
+    print("passed" if passed else f"failed; replay with --seed {soak.seed}", flush=True)
+    return passed
 
 
 def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -167,20 +199,9 @@ def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None} | truths
 
 
-def conclude(what: Soak, outcomes: list[Outcome]) -> int:
-    findings: list[Finding] = [finding for outcome in outcomes for finding in outcome.findings]
-    faults = sum(len(outcome.terms.faults) for outcome in outcomes)
-    compared = sum(outcome.verdict.compared for outcome in outcomes if outcome.verdict is not None)
-    problems = sum(len(outcome.problems) for outcome in outcomes)
-    told = f" and {problems} problems" if problems else ""
-    passed = all(outcome.passed for outcome in outcomes)
-    stuck = sum(outcome.verdict is None for outcome in outcomes)
-    told += f"; {stuck} rounds STUCK, not judged" if stuck else ""
-    print(f"{faults} faults: {summary(findings)}{told} ({compared} outputs compared)")
-    if not passed:
-        print(f"failed; replay with --seed {what.seed}")
-    return 0 if passed else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        sys.exit(INTERRUPTED)

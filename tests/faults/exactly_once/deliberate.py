@@ -64,6 +64,9 @@ def _rebalances(times: int, injections: tuple[str, ...] = ()) -> Scenario:
 RESTART: Final = Scenario((Fault(Kind.TERM, 0, (WINDOW_MS + GRACE_MS) / 1000 + 5, 0.0, patient=True),))
 """When the first windows are closed and their results are out."""
 
+CALM: Final = Scenario(lasts=2.0)
+"""Nothing happens to anybody."""
+
 CASES: Final[Mapping[str, Scenario]] = {
     "offsets-before-outputs": _crash("CONFIRMED"),
     "offsets-after-outputs": _crash("END_ANSWERED"),
@@ -84,4 +87,6 @@ CASES: Final[Mapping[str, Scenario]] = {
     "uncommitted-read": _crash("CONFIRMED", times=2),
     "uncommitted-restored": _crash("CONFIRMED", times=2),
     "metadata-dropped": RESTART,
+    "headers-dropped": CALM,
+    "deletions-not-logged": CALM,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tests.faults.exactly_once import topology as of
-from tests.faults.exactly_once.logs import Logged, Written
+from tests.faults.exactly_once.logs import Headers, Logged, Written
 
 decode_event = msgspec.json.Decoder(of.Event).decode
 encode = msgspec.json.encode
@@ -24,6 +24,8 @@ class Told:
 
     outputs: dict[str, list[Written]] = field(default_factory=lambda: defaultdict(list))
     stores: dict[str, dict[bytes, Written]] = field(default_factory=lambda: defaultdict(dict))
+    histories: dict[str, list[Written]] = field(default_factory=dict)
+    """Every row that a store ever held: of each key the changelog has some of them, in this order. Without headers."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Input:
     event: of.Event
     value: bytes
     timestamp: int
+    headers: Headers
 
 
 def inputs_of(log: Iterable[Logged]) -> list[Input]:
@@ -39,7 +42,7 @@ def inputs_of(log: Iterable[Logged]) -> list[Input]:
     for row in log:
         if row.key is None or row.value is None:
             raise ValueError(f"an input without key or value at offset {row.offset}")
-        rows.append(Input(row.key, decode_event(row.value), row.value, row.timestamp))
+        rows.append(Input(row.key, decode_event(row.value), row.value, row.timestamp, row.headers))
     return rows
 
 
@@ -49,13 +52,13 @@ class Folded:
     def __init__(self) -> None:
         self.rows: dict[bytes, tuple[int, int]] = {}
 
-    def put(self, key: bytes, value: int, timestamp: int) -> Written:
-        timestamp = max(timestamp, self.rows.get(key, (0, timestamp))[1])
+    def put(self, key: bytes, value: int, row: Input) -> Written:
+        timestamp = max(row.timestamp, self.rows.get(key, (0, row.timestamp))[1])
         self.rows[key] = value, timestamp
-        return Written(key, _long(value), timestamp)
+        return Written(key, _long(value), timestamp, row.headers)
 
-    def add(self, key: bytes, amount: int, timestamp: int) -> Written:
-        return self.put(key, self.value(key) + amount, timestamp)
+    def add(self, key: bytes, amount: int, row: Input) -> Written:
+        return self.put(key, self.value(key) + amount, row)
 
     def value(self, key: bytes) -> int:
         return self.rows[key][0] if key in self.rows else 0
@@ -75,12 +78,14 @@ def tell_left(rows: Sequence[Input]) -> Told:
     out = told.outputs
     for row in rows:
         if of.is_echoed(row.event):
-            out[of.ECHO].append(Written(row.key, row.value, row.timestamp))
-        out[of.COUNTS].append(counts.add(row.key, 1, row.timestamp))
-        out[of.SUMS].append(sums.add(row.key, row.event.amount, row.timestamp))
+            out[of.ECHO].append(Written(row.key, row.value, row.timestamp, row.headers))
+        count = counts.add(row.key, 1, row)
+        out[of.COUNTS].append(count)
+        out[of.ODDS].append(count if of.is_odd(counts.value(row.key)) else count._replace(value=None))
+        out[of.SUMS].append(sums.add(row.key, row.event.amount, row))
         least = min(minima.value(row.key), row.event.amount) if row.key in minima.rows else row.event.amount
-        out[of.MINIMA].append(minima.put(row.key, least, row.timestamp))
-        out[of.WINDOWS].append(windows.add(_windowed(row), 1, row.timestamp))
+        out[of.MINIMA].append(minima.put(row.key, least, row))
+        out[of.WINDOWS].append(windows.add(_windowed(row), 1, row))
     latest = max((row.timestamp for row in rows), default=0)
     out[of.FINALS] = [
         Written(key, _long(count), time)
@@ -89,16 +94,19 @@ def tell_left(rows: Sequence[Input]) -> Told:
     ]
     told.stores |= {"counts": counts.store(), "sums": sums.store(), "minima": minima.store()}
     told.stores |= {"windows": windows.store(_WINDOW_SUFFIX), "finals": windows.store(_WINDOW_SUFFIX)}
+    told.stores["odds"] = {row.key or b"": _bare(row) for row in out[of.ODDS]}
     told.stores["pairs-this-join"] = _kept_for_join(rows)
+    told.histories = {name: list(map(_bare, out[name])) for name in (of.COUNTS, of.ODDS, of.SUMS, of.MINIMA)}
+    told.histories["windows"] = told.histories["finals"] = list(map(_in_window_store, out[of.WINDOWS]))
     return told
 
 
 def tell_right(rows: Sequence[Input]) -> Told:
     told = Told()
     counts = Folded()
-    for row in rows:
-        counts.add(row.key, 1, row.timestamp)
-        told.stores["latest"][row.key] = Written(row.key, row.value, row.timestamp)
+    told.histories["right-counts"] = [_bare(counts.add(row.key, 1, row)) for row in rows]
+    told.histories["latest"] = [Written(row.key, row.value, row.timestamp) for row in rows]
+    told.stores["latest"] = {row.key or b"": row for row in told.histories["latest"]}
     told.stores["right-counts"] = counts.store()
     told.stores["pairs-other-join"] = _kept_for_join(rows)
     return told
@@ -109,11 +117,13 @@ def tell_group(rows: Sequence[Input]) -> Told:
     told = Told()
     counts, sums, windows = Folded(), Folded(), Folded()
     for row in rows:
-        told.outputs[of.GROUP_COUNTS].append(counts.add(row.key, 1, row.timestamp))
-        told.outputs[of.GROUP_SUMS].append(sums.add(row.key, row.event.amount, row.timestamp))
-        told.outputs[of.GROUP_WINDOWS].append(windows.add(_windowed(row), 1, row.timestamp))
+        told.outputs[of.GROUP_COUNTS].append(counts.add(row.key, 1, row))
+        told.outputs[of.GROUP_SUMS].append(sums.add(row.key, row.event.amount, row))
+        told.outputs[of.GROUP_WINDOWS].append(windows.add(_windowed(row), 1, row))
     told.stores |= {"group-counts": counts.store(), "group-sums": sums.store()}
     told.stores["group-windows"] = windows.store(_WINDOW_SUFFIX)
+    told.histories = {name: list(map(_bare, told.outputs[name])) for name in (of.GROUP_COUNTS, of.GROUP_SUMS)}
+    told.histories["group-windows"] = list(map(_in_window_store, told.outputs[of.GROUP_WINDOWS]))
     return told
 
 
@@ -138,8 +148,16 @@ def tell_regrouped(rows: Sequence[Input], partition_of: Mapping[bytes, int]) -> 
     regrouped: dict[int, list[Written]] = defaultdict(list)
     for row in rows:
         group = of.group_of(row.event).encode()
-        regrouped[partition_of[group]].append(Written(group, row.value, row.timestamp))
+        regrouped[partition_of[group]].append(Written(group, row.value, row.timestamp, row.headers))
     return regrouped
+
+
+def _bare(row: Written) -> Written:
+    return row._replace(headers=())
+
+
+def _in_window_store(row: Written) -> Written:
+    return Written((row.key or b"") + _WINDOW_SUFFIX, row.value, row.timestamp)
 
 
 def _windowed(row: Input) -> bytes:

@@ -83,7 +83,7 @@ def _differences(where: str, expected: Sequence[Written], found: Sequence[Logged
 
 
 def _is_same(expected: Written, found: Logged) -> bool:
-    return found.value == expected.value and found.key == expected.key and found.timestamp == expected.timestamp
+    return found[1:] == expected
 
 
 def _changed(where: str, expected: Written, found: Logged) -> Finding:

@@ -10,11 +10,16 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tests.faults.exactly_once import topology as of
+from tests.faults.exactly_once.logs import Headers
 from tests.faults.exactly_once.oracle import partition_of
 
 KEYS: Final = 60
 JITTER_MS: Final = 1_500
 """How far a record's time may lie before or behind its turn; far less than the windows' grace."""
+
+
+HEADERS_EVERY: Final = 3
+"""Records with headers and without travel in one batch."""
 
 
 class Numbered(NamedTuple):
@@ -24,6 +29,7 @@ class Numbered(NamedTuple):
     key: bytes
     value: bytes
     timestamp: int
+    headers: Headers = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Numbering:
             taken[key].add(time)
             partition = partition_of(key, of.PARTITIONS)
             value = msgspec.json.encode(of.Event(n, partition, chance.randint(1, 1_000)))
-            yield Numbered(partition, key, value, time)
+            yield Numbered(partition, key, value, time, (("n", b"%d" % n),) if n % HEADERS_EVERY == 0 else ())
             n += 1
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from tests.faults.exactly_once import topology as of
 from tests.faults.exactly_once.injections import STOPPED
+from tests.faults.exactly_once.schedule import INSTANCES
 
 ROOT: Final = Path(__file__).parents[3]
 SESSION_S: Final = 6.0
@@ -29,7 +30,7 @@ SIGNS_OF_A_BUG: Final = ("Traceback (most recent call last)", "internal error", 
 @dataclass(frozen=True)
 class Application:
     """How instances are run. fault, injections: what `broken` is given in every life; own_state: a state directory for
-    each instance, else they share one and take slots; static: they keep their membership over restarts."""
+    each instance, else they share one and take slots; static: the usual ones keep their membership."""
 
     server: str
     names: of.Names
@@ -68,7 +69,8 @@ class Application:
             "APP_STREAMS__SESSION_TIMEOUT_MS": str(int(SESSION_S * 1000)),
             "APP_STREAMS__STANDBYS": str(self.standbys),
         }
-        if self.static:
+        # Who comes and goes leaves the group at once, and is not missed.
+        if self.static and number < INSTANCES:
             settings["APP_STREAMS__INSTANCE_ID"] = f"instance-{number}"
         return {**inherited, **settings, **self.more}
 
@@ -110,6 +112,10 @@ class Instance:
                     env=self.application.environment(self.number),
                 )
             self._began = time.monotonic()
+
+    def strike(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     async def kill(self) -> None:
         if (process := self._take()) is not None:
@@ -227,5 +233,8 @@ async def running(application: Application, size: int) -> AsyncIterator[Instance
         await instances.start()
         yield instances
     finally:
+        # First all of them: whoever is interrupted twice waits for nothing.
+        for instance in instances.all:
+            instance.strike()
         for instance in instances.all:
             await instance.kill()

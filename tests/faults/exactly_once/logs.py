@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+Headers = tuple[tuple[str, bytes | None], ...]
+
 
 class Written(NamedTuple):
     """A record without its place. timestamp in ms."""
@@ -13,6 +15,7 @@ class Written(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: Headers = ()
 
 
 class Logged(NamedTuple):
@@ -20,10 +23,16 @@ class Logged(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: Headers = ()
 
     @property
     def written(self) -> Written:
-        return Written(self.key, self.value, self.timestamp)
+        return Written(*self[1:])
+
+    @property
+    def bare(self) -> Logged:
+        """Where it is not to be foretold of which record the headers are."""
+        return self._replace(headers=()) if self.headers else self
 
 
 class Logs:

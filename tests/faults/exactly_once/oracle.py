@@ -1,16 +1,18 @@
 """Judges what was committed: every output, intermediate ones included, the repartition rows, the changelogs.
 
-Compared record by record, in order, with timestamps: echo, counts, sums, minima, windows; regrouped rows for each pair
-of partitions they went between; and, computed from the regrouped rows as the topology read them, the group outputs.
-Compared as sets, each exactly once: joined pairs (either side may come first) and final results (the wall clock says
-when they are handed on). Judged as paths, for any order in which the two inputs of a task may meet: look-ups, which
-must see the table move on and never back, and progress, whose every row is one step beyond the row before.
+Compared record by record, in order, with timestamps and headers: echo, counts, odds (tombstones among them), sums,
+minima, windows; regrouped rows for each pair of partitions they went between; and, computed from the regrouped rows as
+the topology read them, the group outputs. Compared as sets, each exactly once: joined pairs (either side may come
+first, and the headers are of that which comes last) and final results (the wall clock says when they are handed on, a
+window never before an earlier one). Judged as paths, for any order in which the two inputs of a task may meet: pairs,
+whose every row has the newest record of one side; look-ups, which must see the table move on and never back; progress,
+whose every row is one step beyond the row before. Of a changelog every row, in its order, is one that the store held.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -32,11 +34,9 @@ from tests.faults.exactly_once.logs import Logged, Logs, Written
 
 _decode_pair = msgspec.json.Decoder(of.Pair).decode
 
-KEY_STORES = ("counts", "sums", "minima", "windows", "finals", "latest", "right-counts")
+KEY_STORES = ("counts", "odds", "sums", "minima", "windows", "finals", "latest", "right-counts")
 JOIN_STORES = ("pairs-this-join", "pairs-other-join")
 GROUP_STORES = ("group-counts", "group-sums", "group-windows")
-COUNTING = frozenset({"counts", "right-counts", "windows", "finals", "group-counts", "group-windows"})
-"""Stores whose values only grow."""
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,25 @@ class _Trial:
     def exactly_once(self) -> Iterator[Finding]:
         for number in range(of.PARTITIONS):
             left, right = self.told_left[number], self.told_right[number]
-            for output in (of.ECHO, of.COUNTS, of.SUMS, of.MINIMA, of.WINDOWS):
+            for output in (of.ECHO, of.COUNTS, of.ODDS, of.SUMS, of.MINIMA, of.WINDOWS):
                 yield from self._compared(output, number, left)
-            yield from self._compared(of.FINALS, number, left, ordered=False)
-            pairs = tell_pairs(self.left[number], self.right[number])
-            yield from compare(f"{of.PAIRS}-{number}", pairs, self._log(of.PAIRS, number), ordered=False)
-            yield from lookups(self.left[number], self.right[number], self._log(of.LOOKUPS, number), number)
-            yield from progress(self.left[number], self.right[number], self._log(of.PROGRESS, number), number)
-            yield from self._stores(KEY_STORES, JOIN_STORES, number, left.stores | right.stores)
+            finals = [row.bare for row in self._log(of.FINALS, number)]
+            yield from compare(f"{of.FINALS}-{number}", left.outputs[of.FINALS], finals, ordered=False)
+            yield from _closing(f"{of.FINALS}-{number}", finals)
+            sides = self.left[number], self.right[number]
+            found = [row.bare for row in self._log(of.PAIRS, number)]
+            yield from compare(f"{of.PAIRS}-{number}", tell_pairs(*sides), found, ordered=False)
+            yield from meetings(*sides, found, number)
+            yield from lookups(*sides, self._log(of.LOOKUPS, number), number)
+            yield from progress(*sides, self._log(of.PROGRESS, number), number)
+            yield from self._stores(number, left)
+            yield from self._stores(number, right)
         for number in range(of.GROUP_PARTITIONS):
             yield from self._regrouped(number)
             told = tell_group(inputs_of(self._log(of.REGROUPED, number)))
             for output in (of.GROUP_COUNTS, of.GROUP_SUMS, of.GROUP_WINDOWS):
                 yield from self._compared(output, number, told)
-            yield from self._stores(GROUP_STORES, (), number, told.stores)
+            yield from self._stores(number, told)
 
     def at_least_once(self) -> Iterator[Finding]:
         """Nothing is lost; what was worked on twice may have been counted twice."""
@@ -102,7 +107,7 @@ class _Trial:
             left = self.told_left[number]
             yield from missing(f"{of.ECHO}-{number}", left.outputs[of.ECHO], self._log(of.ECHO, number))
             pairs = tell_pairs(self.left[number], self.right[number])
-            yield from missing(f"{of.PAIRS}-{number}", pairs, self._log(of.PAIRS, number))
+            yield from missing(f"{of.PAIRS}-{number}", pairs, [row.bare for row in self._log(of.PAIRS, number)])
             yield from self._at_least(of.COUNTS, number, left)
             yield from self._at_least(of.SUMS, number, left)
             yield from self._at_least(of.WINDOWS, number, left)
@@ -117,9 +122,8 @@ class _Trial:
     def _log(self, name: str, partition: int) -> list[Logged]:
         return self.logs.of(self.names.topic(name), partition)
 
-    def _compared(self, output: str, partition: int, told: Told, *, ordered: bool = True) -> list[Finding]:
-        found = self._log(output, partition)
-        return compare(f"{output}-{partition}", told.outputs[output], found, ordered=ordered)
+    def _compared(self, output: str, partition: int, told: Told) -> list[Finding]:
+        return compare(f"{output}-{partition}", told.outputs[output], self._log(output, partition))
 
     def _sources(self, partition: int) -> list[list[Written]]:
         """What each input partition sends to this one of the repartition topic."""
@@ -142,17 +146,15 @@ class _Trial:
         since = read.index(kept[0].written) if kept and kept[0].written in read else 0
         yield from compare(f"{of.GROUP}-{partition}", read[since:] if kept else [], kept)
 
-    def _stores(
-        self, plain: Sequence[str], joins: Sequence[str], partition: int, told: Mapping[str, dict[bytes, Written]]
-    ) -> Iterator[Finding]:
-        for store in (*plain, *joins):
+    def _stores(self, partition: int, told: Told) -> Iterator[Finding]:
+        for store, rows in told.stores.items():
             where = f"{store}-changelog-{partition}"
-            history = self.logs.of(changelog(self.names, store), partition)
-            if store in COUNTING:
-                yield from _growing(where, history)
-            cut = -4 if store in joins else None
+            history = [row.bare for row in self.logs.of(changelog(self.names, store), partition)]
+            if store in told.histories:
+                yield from _held(where, told.histories[store], history)
+            cut = -4 if store in JOIN_STORES else None
             last = {key[:cut]: row._replace(key=key[:cut]) for row in history if (key := row.key) is not None}
-            yield from compare(where, list(told[store].values()), list(last.values()), ordered=False)
+            yield from compare(where, list(rows.values()), list(last.values()), ordered=False)
 
     def _at_least(self, output: str, partition: int, told: Told, *, exact: bool = False) -> Iterator[Finding]:
         """The last result of each key: not less than it would be without a repetition."""
@@ -164,6 +166,19 @@ class _Trial:
                 yield Finding(Kind.LOST, f"{output}-{partition}", key, row, found)
             elif exact and found.value != row.value:
                 yield Finding(Kind.DIFFERENT, f"{output}-{partition}", key, row, found.written, found.offset)
+
+
+def meetings(left: Sequence[Input], right: Sequence[Input], found: Sequence[Logged], number: int) -> Iterator[Finding]:
+    """A pair is handed on when the later of the two is worked on: nothing behind it has been, on its side."""
+    places = [{row.event.n: index for index, row in enumerate(rows)} for rows in (left, right)]
+    newest = -1, -1
+    for row in found:
+        pair = _decode_pair(row.value or b"")
+        here = places[0].get(pair.left, -1), places[1].get(-1 if pair.right is None else pair.right, -1)
+        if here[0] < newest[0] and here[1] < newest[1]:
+            expected = f"one of a pair at {newest} or behind"
+            yield Finding(Kind.DIFFERENT, f"{of.PAIRS}-{number}", row.key, expected, here, row.offset)
+        newest = max(newest[0], here[0]), max(newest[1], here[1])
 
 
 def lookups(left: Sequence[Input], right: Sequence[Input], found: Sequence[Logged], number: int) -> Iterator[Finding]:
@@ -185,7 +200,7 @@ def lookups(left: Sequence[Input], right: Sequence[Input], found: Sequence[Logge
         if at < seen.get(row.key, -1):
             yield Finding(Kind.DIFFERENT, where, row.key, right[seen[row.key]].event, pair, row.offset)
         seen[row.key] = at
-    yield from compare(where, [Written(row.key, b"%d" % row.event.n, row.timestamp) for row in left], bare)
+    yield from compare(where, [Written(row.key, b"%d" % row.event.n, row.timestamp, row.headers) for row in left], bare)
 
 
 def progress(left: Sequence[Input], right: Sequence[Input], found: Sequence[Logged], number: int) -> Iterator[Finding]:
@@ -232,13 +247,29 @@ def _running_times(rows: Sequence[Input]) -> dict[bytes, list[int]]:
     return times
 
 
-def _growing(where: str, history: Sequence[Logged]) -> Iterator[Finding]:
-    last: dict[bytes | None, int] = {}
-    for row in history:
-        value = _number(row.value)
-        if value <= last.get(row.key, 0):
-            yield Finding(Kind.DIFFERENT, where, row.key, f"more than {last[row.key]}", value, row.offset)
-        last[row.key] = value
+def _held(where: str, rows: Iterable[Written], history: Iterable[Logged]) -> Iterator[Finding]:
+    """Of each key the changelog leaves out what was overwritten before a commit, and repeats nothing."""
+    ahead: dict[bytes | None, list[Written]] = defaultdict(list)
+    for row in rows:
+        ahead[row.key].append(row)
+    places: Counter[bytes | None] = Counter()
+    for found in history:
+        due = ahead[found.key]
+        try:
+            places[found.key] = due.index(found.written, places[found.key]) + 1
+        except ValueError:
+            at = places[found.key]
+            expected = f"one of the {len(due) - at} rows behind {due[at - 1] if at else None}"
+            yield Finding(Kind.DIFFERENT, where, found.key, expected, found.written, found.offset)
+
+
+def _closing(where: str, found: Sequence[Logged]) -> Iterator[Finding]:
+    latest = 0
+    for row in found:
+        start = int.from_bytes((row.key or b"")[-8:], "big")
+        if start < latest:
+            yield Finding(Kind.DIFFERENT, where, row.key, f"a window from {latest} on", start, row.offset)
+        latest = max(latest, start)
 
 
 def _number(value: bytes | None) -> int:

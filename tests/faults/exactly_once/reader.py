@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoError, for_code
 
 from tests.faults.exactly_once.logs import Logged, Logs
 
-READ_WITHIN_S = 120.0
+SILENT_FOR_S = 60.0
+"""A reader to whom no record has come for so long gives up: it may have many to read."""
 VISIBLE_WITHIN_S = 20.0
+VISIBLE_EVERY_S = 0.1
 
 Ends = dict[TopicPartition, int]
+
+
+class Standing(NamedTuple):
+    """Of a group. stable: nobody is waited for. members: their ids, another one for each life of a dynamic member."""
+
+    stable: bool
+    members: frozenset[str]
 
 
 class Reader:
@@ -37,9 +47,12 @@ class Reader:
             except KafkaError:
                 if time.monotonic() > deadline:
                     raise
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(VISIBLE_EVERY_S)
             else:
                 return
+
+    async def delete(self, names: Collection[str]) -> None:
+        await self._admin.delete_topics(list(names))
 
     async def ends(self, topics: Mapping[str, int], *, open_too: bool = False) -> Ends:
         """Offsets up to which all transactions have ended; with `open_too` of everything written."""
@@ -51,10 +64,12 @@ class Reader:
         offsets = await self._admin.list_consumer_group_offsets(group)
         return {partition: offset.offset for partition, offset in offsets.items() if offset.offset >= 0}
 
-    async def members(self, group: str) -> int:
-        answers = await self._admin.describe_consumer_groups([group])
-        parts = [part for answer in answers for row in answer.groups for part in row]
-        return sum(len(part) for part in parts if isinstance(part, list))
+    async def standing(self, group: str) -> Standing:
+        (answer,) = await self._admin.describe_consumer_groups([group])
+        ((code, _, state, _, _, members, *_),) = answer.groups
+        if (error := for_code(code)) is not NoError:
+            raise error(f"group {group}")
+        return Standing(state == "Stable", frozenset(member[0] for member in members))
 
     async def read(self, topics: Mapping[str, int], begin: Ends | None = None) -> Logs:
         """From the first records that are left, or from `begin`, to the present end."""
@@ -64,15 +79,18 @@ class Reader:
         for partition, first in (await self._consumer.beginning_offsets(partitions)).items():
             self._consumer.seek(partition, max(first, (begin or {}).get(partition, 0)))
         found: dict[tuple[str, int], list[Logged]] = {(topic, number): [] for topic, number in partitions}
-        deadline = time.monotonic() + READ_WITHIN_S
+        deadline = time.monotonic() + SILENT_FOR_S
         waiting = set(partitions)
         while waiting := {each for each in waiting if await self._consumer.position(each) < ends[each]}:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"cannot read to the end of {sorted(waiting)}")
             batches = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
+            if batches:
+                deadline = time.monotonic() + SILENT_FOR_S
             for (topic, number), records in batches.items():
                 found[topic, number] += [
-                    Logged(record.offset, record.key, record.value, record.timestamp) for record in records
+                    Logged(record.offset, record.key, record.value, record.timestamp, record.headers)
+                    for record in records
                 ]
         return Logs(found)
 

@@ -36,8 +36,8 @@ def rehearse(seed: int, records: int) -> Logs:
         return Logs(
             {
                 (topic, partition): [
-                    Logged(offset, key, value, timestamp)
-                    for offset, timestamp, key, value, _ in driver.topics.read(topic, partition)
+                    Logged(offset, key, value, timestamp, headers)
+                    for offset, timestamp, key, value, headers in driver.topics.read(topic, partition)
                 ]
                 for topic, count in known.items()
                 for partition in range(count)
@@ -46,4 +46,5 @@ def rehearse(seed: int, records: int) -> Logs:
 
 
 def _send(driver: Driver, side: str, row: Numbered) -> None:
-    driver.send(NAMES.topic(side), row.key, row.value, BEGIN + row.timestamp, partition=row.partition)
+    at = BEGIN + row.timestamp
+    driver.send(NAMES.topic(side), row.key, row.value, at, row.headers, partition=row.partition)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
@@ -27,6 +28,7 @@ from app.kafka.presence import Presence
 from app.kafka.transactions import TransactionalProducer
 from app.kafka.unconfirmed import Unconfirmed
 from app.kafka.writing import RowWriter
+from app.streams.model import Row
 from app.worker import committing, stay, takeover
 from app.worker.committing import Committer, Sealed
 from app.worker.life import Life, Rebalance
@@ -70,7 +72,7 @@ def apply_before_commit() -> None:
         async def wrong(self: Any, sealed: Sealed, group: Any) -> None:
             for held, commit in sealed.shares:
                 held.task.applied(commit)
-            await finish(self, Sealed((), sealed.offsets), group)
+            await finish(self, replace(sealed, shares=()), group)
 
         return wrong
 
@@ -354,6 +356,19 @@ def metadata_dropped() -> None:
     instead(Kip447Producer, "send_offsets_to_transaction", make)
 
 
+def _written_instead(rows_of: Callable[[Iterable[Row]], list[Row]]) -> None:
+    instead(RowWriter, "write", lambda write: lambda self, rows: write(self, rows_of(rows)))
+
+
+def headers_dropped() -> None:
+    _written_instead(lambda rows: [row._replace(headers=()) for row in rows])
+
+
+def deletions_not_logged() -> None:
+    """A row that was deleted comes back with the next restore."""
+    _written_instead(lambda rows: [row for row in rows if row.value is not None or "-changelog" not in row.topic])
+
+
 PATCHES: Final[Mapping[str, Callable[[], None]]] = {
     patch.__name__.replace("_", "-"): patch
     for patch in (
@@ -376,5 +391,7 @@ PATCHES: Final[Mapping[str, Callable[[], None]]] = {
         uncommitted_read,
         uncommitted_restored,
         metadata_dropped,
+        headers_dropped,
+        deletions_not_logged,
     )
 }

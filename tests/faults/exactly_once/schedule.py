@@ -29,7 +29,8 @@ class Kind(enum.Enum):
 @dataclass(frozen=True)
 class Fault:
     """after: seconds since the one before was over. lasts: seconds until it is undone. patient: comes only when
-    something has been committed since the one before; else into whatever that left behind. injection: of the step."""
+    something has been committed since the one before; else into whatever that left behind. injection: of the step.
+    settles: of a rebalance: it is over when the group has come to rest with other members, and so has taken place."""
 
     kind: Kind
     instance: int
@@ -37,13 +38,22 @@ class Fault:
     lasts: float
     patient: bool
     injection: str | None = None
+    settles: bool = False
 
 
 def plan(seed: int, counts: Mapping[Kind, int], session_s: float) -> tuple[Fault, ...]:
     chance = random.Random(seed)
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     chance.shuffle(kinds)
+    if set(kinds) == {Kind.REBALANCE}:
+        return tuple(_next_rebalance(chance) for _ in kinds)
     return tuple(_fault(kind, chance, session_s) for kind in kinds)
+
+
+def _next_rebalance(chance: random.Random) -> Fault:
+    """As many in a minute as the group can bear, none of them passed over."""
+    extra = INSTANCES + chance.randrange(EXTRAS)
+    return Fault(Kind.REBALANCE, extra, chance.uniform(0.0, 0.4), 0.0, patient=False, settles=True)
 
 
 def _fault(kind: Kind, chance: random.Random, session_s: float) -> Fault:

@@ -6,9 +6,8 @@ import pytest
 
 from tests.faults.exactly_once import topology as of
 from tests.faults.exactly_once.findings import Kind, summary
-from tests.faults.exactly_once.logs import Logged, Logs
+from tests.faults.exactly_once.logs import Headers, Logged, Logs
 from tests.faults.exactly_once.oracle import (
-    COUNTING,
     GROUP_STORES,
     JOIN_STORES,
     KEY_STORES,
@@ -23,7 +22,7 @@ Rows = list[Logged]
 Tampering = Callable[[Rows], Rows]
 
 OUTPUTS = [*map(NAMES.topic, of.OUTPUTS), NAMES.repartition]
-IN_NO_ORDER = set(map(NAMES.topic, (of.PAIRS, of.FINALS)))
+HEADERS_NOT_FORETOLD = set(map(NAMES.topic, (of.PAIRS, of.FINALS, of.PROGRESS)))
 CHANGELOGS = [changelog(NAMES, store) for store in (*KEY_STORES, *JOIN_STORES, *GROUP_STORES)]
 
 
@@ -42,9 +41,9 @@ def test_nothing_is_found_where_nothing_is_wrong(logs: Logs) -> None:
 
 
 @pytest.mark.parametrize("topic", OUTPUTS)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_an_output_that_is_lost_is_found(logs: Logs, topic: str, seed: int) -> None:
-    assert Kind.LOST in kinds(judged(logs, topic, lambda rows: rows[: -1 - seed] + rows[-seed:]))
+@pytest.mark.parametrize("place", [-1, -2, -3, -4])
+def test_an_output_that_is_lost_is_found(logs: Logs, topic: str, place: int) -> None:
+    assert Kind.LOST in kinds(judged(logs, topic, lambda rows: [row for row in rows if row is not rows[place]]))
 
 
 @pytest.mark.parametrize("topic", OUTPUTS)
@@ -59,14 +58,24 @@ def test_an_output_that_is_changed_is_found(logs: Logs, topic: str) -> None:
     assert judged(logs, topic, lambda rows: [*rows[:-1], rows[-1]._replace(timestamp=0)]).findings
 
 
-@pytest.mark.parametrize("topic", [topic for topic in OUTPUTS if topic not in IN_NO_ORDER])
+@pytest.mark.parametrize("topic", [topic for topic in OUTPUTS if topic not in HEADERS_NOT_FORETOLD])
+def test_other_headers_are_found(logs: Logs, topic: str) -> None:
+    assert judged(logs, topic, lambda rows: with_headers(rows, ())).findings
+    assert judged(logs, topic, lambda rows: with_headers(rows, (("n", b"other"),))).findings
+
+
+@pytest.mark.parametrize("topic", OUTPUTS)
 def test_outputs_in_another_order_are_found(logs: Logs, topic: str) -> None:
-    assert judged(logs, topic, swapped).findings
+    assert judged(logs, topic, lambda rows: rows[::-1]).findings
+    # Two pairs may have met either way, and windows that close together are in the order of their keys.
+    if topic not in map(NAMES.topic, (of.PAIRS, of.FINALS)):
+        assert judged(logs, topic, swapped).findings
 
 
-@pytest.mark.parametrize("topic", sorted(IN_NO_ORDER))
-def test_the_order_of_sets_does_not_matter(logs: Logs, topic: str) -> None:
-    assert not judged(logs, topic, lambda rows: rows[::-1]).findings
+def test_what_a_tombstone_deleted_is_missed(logs: Logs) -> None:
+    for topic in (NAMES.topic(of.ODDS), changelog(NAMES, "odds")):
+        assert judged(logs, topic, lambda rows: one_other_value(rows, None)).findings
+        assert judged(logs, topic, lambda rows: one_other_value(rows, bytes(8))).findings
 
 
 @pytest.mark.parametrize("topic", CHANGELOGS)
@@ -75,9 +84,12 @@ def test_a_store_that_lost_its_last_row_is_found(logs: Logs, topic: str) -> None
     assert judged(logs, topic, lambda rows: rows[:-1]).findings
 
 
-@pytest.mark.parametrize("topic", [changelog(NAMES, store) for store in sorted(COUNTING)])
-def test_a_count_that_stands_still_is_found(logs: Logs, topic: str) -> None:
+@pytest.mark.parametrize("topic", [changelog(NAMES, store) for store in (*KEY_STORES, *GROUP_STORES)])
+def test_a_row_that_a_store_never_held_then_is_found(logs: Logs, topic: str) -> None:
+    """Written twice; old ones again, which the last one hides; out of nothing."""
     assert Kind.DIFFERENT in kinds(judged(logs, topic, lambda rows: [*rows, rows[-1]]))
+    assert judged(logs, topic, lambda rows: [rows[-1], *rows]).findings
+    assert judged(logs, topic, lambda rows: [rows[-1]._replace(value=bytes(9)), *rows]).findings
 
 
 @pytest.mark.parametrize("side", of.INPUTS)
@@ -123,6 +135,18 @@ def without(logs: Logs, topic: str) -> Logs:
 
 def kinds(verdict: Verdict) -> set[Kind]:
     return {finding.kind for finding in verdict.findings}
+
+
+def with_headers(rows: Rows, headers: Headers) -> Rows:
+    """The last row that has some, with others."""
+    last = next(index for index in reversed(range(len(rows))) if rows[index].headers)
+    return [*rows[:last], rows[last]._replace(headers=headers), *rows[last + 1 :]]
+
+
+def one_other_value(rows: Rows, value: bytes | None) -> Rows:
+    """Of the last row that is no tombstone, or is one."""
+    last = next(index for index in reversed(range(len(rows))) if (rows[index].value is None) != (value is None))
+    return [*rows[:last], rows[last]._replace(value=value), *rows[last + 1 :]]
 
 
 def other_value(rows: Rows) -> bytes | None:

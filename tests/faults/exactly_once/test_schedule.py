@@ -1,7 +1,7 @@
 from collections import Counter
 
 from tests.faults.exactly_once.inputs import JITTER_MS, Numbering
-from tests.faults.exactly_once.schedule import Kind, plan, rounds
+from tests.faults.exactly_once.schedule import INSTANCES, Kind, plan, rounds
 from tests.faults.exactly_once.topology import GRACE_MS, LEFT, RIGHT
 
 COUNTS = {Kind.KILL: 40, Kind.TERM: 20, Kind.ZOMBIE: 4, Kind.BROKER: 3, Kind.REBALANCE: 30}
@@ -23,6 +23,13 @@ def test_rounds_hold_every_fault_once() -> None:
             played.update(counts)
         assert played == COUNTS
         assert [*rounds(1, COUNTS, 25, mixed=mixed)] == [*rounds(1, COUNTS, 25, mixed=mixed)]
+
+
+def test_rebalances_alone_are_all_waited_for() -> None:
+    faults = plan(3, {Kind.REBALANCE: 30}, 6.0)
+    assert all(fault.settles and fault.instance >= INSTANCES for fault in faults)
+    assert sum(fault.after for fault in faults) < 12, "the rest of a minute is the group's"
+    assert not any(fault.settles for fault in plan(3, COUNTS, 6.0)), "the next fault comes into them"
 
 
 def test_inputs_are_numbered_out_of_order_and_never_late() -> None:

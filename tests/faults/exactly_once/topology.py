@@ -29,7 +29,8 @@ INPUTS: Final = (LEFT, RIGHT)
 
 ECHO, COUNTS, SUMS, MINIMA = "echo", "counts", "sums", "minima"
 WINDOWS, FINALS, PAIRS, LOOKUPS, PROGRESS = "windows", "finals", "pairs", "lookups", "progress"
-KEY_OUTPUTS: Final = (ECHO, COUNTS, SUMS, MINIMA, WINDOWS, FINALS, PAIRS, LOOKUPS, PROGRESS)
+ODDS = "odds"
+KEY_OUTPUTS: Final = (ECHO, COUNTS, ODDS, SUMS, MINIMA, WINDOWS, FINALS, PAIRS, LOOKUPS, PROGRESS)
 """Partitioned as the inputs."""
 
 REGROUPED, GROUP_COUNTS, GROUP_SUMS, GROUP_WINDOWS = "regrouped", "group-counts", "group-sums", "group-windows"
@@ -73,6 +74,10 @@ class Names:
 
 def is_echoed(event: Event) -> bool:
     return event.amount % 4 != 0
+
+
+def is_odd(count: int) -> bool:
+    return count % 2 == 1
 
 
 def group_of(event: Event) -> str:
@@ -121,6 +126,8 @@ def _join(left: Stream[str, Event], right: Stream[str, Event], names: Names) -> 
     )
     counts = left.group_by_key().count(Materialized("counts"))
     counts.to_stream().to(names.topic(COUNTS))
+    # A row that comes and goes: tombstones in the output, deletions in the store and its changelog.
+    counts.filter(lambda _key, count: is_odd(count), Materialized("odds")).to_stream().to(names.topic(ODDS))
     counts.join(right.group_by_key().count(Materialized("right-counts")), Pair).to_stream().to(
         names.topic(PROGRESS), value=pair
     )

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from tests.faults.exactly_once import topology as of
 from tests.faults.exactly_once.findings import Finding, summary
 from tests.faults.exactly_once.inputs import Numbering
-from tests.faults.exactly_once.instances import SOUND, Application, Instances, running
+from tests.faults.exactly_once.instances import SOUND, Application, Instance, Instances, running
 from tests.faults.exactly_once.oracle import Verdict, judge, topics_to_read
 from tests.faults.exactly_once.reader import Reader, reading
 from tests.faults.exactly_once.schedule import INSTANCES, Fault, Kind
@@ -28,6 +28,9 @@ DRAINED_WITHIN_S: Final = 120.0
 REACHED_WITHIN_S: Final = 60.0
 """By an instance that is to stop at a step; it may have to wait for the end of a session before it has work."""
 ASK_EVERY_S: Final = 0.1
+SETTLED_WITHIN_S: Final = 60.0
+WRITTEN_WITHIN_S: Final = 90.0
+"""By the writer, what it has begun: longer than its requests may take."""
 EMIT_EVERY_S: Final = 1.2
 """A little more than the wall-clock interval at which final results are handed on."""
 
@@ -63,12 +66,17 @@ class Terms:
 @dataclass(frozen=True)
 class Outcome:
     """verdict: None of a trial that got stuck. problems: other than findings: ends nobody asked for, tracebacks, no
-    progress, offsets that are not there."""
+    progress, offsets that are not there. playing: seconds from the first fault to the end of the last."""
 
     terms: Terms
+    names: of.Names
     verdict: Verdict | None
     problems: tuple[str, ...]
     seconds: float
+    playing: float
+    joins: Sequence[float] = ()
+    leaves: Sequence[float] = ()
+    """Seconds from a start, or a SIGTERM, until the group had come to rest, where that was waited for."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -81,10 +89,14 @@ class Outcome:
     def __str__(self) -> str:
         kinds = Counter(fault.kind.value for fault in self.terms.faults)
         what = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no faults"
+        what += f" within {self.playing:.0f} s" if kinds else ""
+        for name, times in (("joins", self.joins), ("leaves", self.leaves)):
+            what += f", {name} {min(times):.1f} to {max(times):.1f} s" if times else ""
+        what += ", judged"
         if self.verdict is None:
-            return "\n".join([f"{what} in {self.seconds:.0f} s: STUCK, nothing is judged", *self.problems])
+            return "\n".join([f"{what} after {self.seconds:.0f} s: STUCK, nothing can be judged", *self.problems])
         compared = f"{self.verdict.inputs} inputs, {self.verdict.compared} outputs, {self.verdict.kept} rows on disk"
-        first = f"{what} in {self.seconds:.0f} s: {summary(self.findings)} ({compared})"
+        first = f"{what} after {self.seconds:.0f} s: {summary(self.findings)} ({compared})"
         examples = [str(finding) for finding in self.findings[:6]]
         return "\n".join([first, *examples, *self.problems])
 
@@ -105,26 +117,38 @@ class Trial:
         self._inputs = {self.names.topic(side): of.PARTITIONS for side in of.INPUTS}
         self._echo = {self.names.topic(of.ECHO): of.PARTITIONS}
         self._seen = 0
+        self.playing = 0.0
+        self.joins: list[float] = []
+        self.leaves: list[float] = []
         self.problems: list[str] = []
 
     async def run(self, broker: BreakableBroker | None) -> None:
         writing_ends = asyncio.Event()
         writing = asyncio.create_task(self._writer.run(writing_ends))
         try:
-            await self.progress()
-            for fault in self.terms.faults:
-                if fault.patient:
-                    await self.progress()
-                await asyncio.sleep(fault.after)
-                await self._play(fault, broker)
-                self.instances.check()
-            for number in range(self.instances.size):
-                await self.instances[number].start()
-            await asyncio.sleep(self.terms.lasts)
-            await self.progress()
+            await self._work(broker)
         finally:
             writing_ends.set()
-            await writing
+            await asyncio.wait({writing}, timeout=WRITTEN_WITHIN_S)
+            written = writing.done() or not writing.cancel()
+        if not written:
+            raise Stuck("the writer does not come to its end")
+        writing.result()
+
+    async def _work(self, broker: BreakableBroker | None) -> None:
+        await self.progress()
+        began = time.monotonic()
+        for fault in self.terms.faults:
+            if fault.patient:
+                await self.progress()
+            await asyncio.sleep(fault.after)
+            await self._play(fault, broker)
+            self.instances.check()
+            self.playing = time.monotonic() - began
+        for number in range(self.instances.size):
+            await self.instances[number].start()
+        await asyncio.sleep(self.terms.lasts)
+        await self.progress()
 
     async def conclude(self) -> Verdict:
         """Windows are closed twice, a while apart: at most once a second final results are handed on."""
@@ -171,7 +195,7 @@ class Trial:
         try:
             committed = await self._reader.committed(self.names.application)
             ends = await self._reader.ends(self._inputs | {self.names.repartition: of.GROUP_PARTITIONS})
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             return [f"lags are not known: {error!r}"]
         lines = [
             f"{topic}-{number}: committed {committed.get((topic, number))} of {end}"
@@ -188,8 +212,9 @@ class Trial:
             if settled[topic, number] < end
         ]
         # A static member keeps its place until its session ends.
-        if not self.terms.static and (members := await self._reader.members(self.names.application)):
-            self.problems.append(f"{members} members are still in the group after all have ended")
+        members = (await self._reader.standing(self.names.application)).members
+        if not self.terms.static and members:
+            self.problems.append(f"{len(members)} members are still in the group after all have ended")
 
     async def _play(self, fault: Fault, broker: BreakableBroker | None) -> None:
         instance = self.instances[fault.instance]
@@ -216,11 +241,26 @@ class Trial:
                 await asyncio.sleep(fault.lasts)
                 instance.thaw()
             case Kind.REBALANCE:
-                await (instance.term() if instance.runs else instance.start())
+                if fault.settles:
+                    await self._settled_rebalance(instance)
+                else:
+                    await (instance.term() if instance.runs else instance.start())
             case Kind.BROKER:
                 if broker is None:
                     raise ValueError("no broker of the trial's own that may be killed")
                 await asyncio.to_thread(broker.restart)
+
+    async def _settled_rebalance(self, extra: Instance) -> None:
+        before = await self._reader.standing(self.names.application)
+        times, began = self.leaves if extra.runs else self.joins, time.monotonic()
+
+        async def settled() -> bool:
+            now = await self._reader.standing(self.names.application)
+            return now.stable and now.members != before.members
+
+        await (extra.term() if extra.runs else extra.start())
+        await self._until(settled, SETTLED_WITHIN_S, "the group does not come to rest with other members")
+        times.append(time.monotonic() - began)
 
     async def _reached(self, fault: Fault, reaching: Awaitable[object]) -> None:
         try:
@@ -270,12 +310,18 @@ async def attempt(server: str, folder: Path, terms: Terms, broker: BreakableBrok
             try:
                 await trial.run(broker)
                 verdict: Verdict | None = await trial.conclude()
-            except Stuck as error:
+            except (Stuck, KafkaError, TimeoutError) as error:
                 tails = [f"{instance.log.name} ends: {instance.tail()}" for instance in instances.all]
-                trial.problems += [str(error), *await trial.lags(), *tails]
+                trial.problems += [str(error) or repr(error), *await trial.lags(), *tails]
                 verdict = None
             problems = (*trial.problems, *instances.faults())
-    return Outcome(terms, verdict, problems, time.monotonic() - began)
+    return Outcome(terms, names, verdict, problems, time.monotonic() - began, trial.playing, trial.joins, trial.leaves)
+
+
+async def clear(server: str, names: of.Names) -> None:
+    """The topics of a trial that nobody has to look at again: disks are finite."""
+    async with reading(server) as reader:
+        await reader.delete(topics_to_read(names))
 
 
 def _own_topics(names: of.Names) -> dict[str, int]:

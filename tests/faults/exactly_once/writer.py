@@ -13,10 +13,14 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from app.kafka.closing import close
 from tests.faults.exactly_once import topology as of
 from tests.faults.exactly_once.inputs import Numbered, Numbering, closing_keys
 
 TICK_S: Final = 0.05
+AGAIN_AFTER_S: Final = 0.2
+STOP_WITHIN_S: Final = 10.0
+"""A client without a broker may never come to its end; then it is left behind."""
 CLOSING_MS: Final = 60_000
 """How far behind the last input the records lie that close its windows."""
 
@@ -36,9 +40,11 @@ class Writer:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            async with self._producer() as producer:
-                with suppress(KafkaError):  # a producer that failed is replaced
+            with suppress(KafkaError):  # a producer that failed is replaced
+                async with self._producer() as producer:
                     await self._run(producer, stop)
+            with suppress(TimeoutError):  # the broker may be away
+                await asyncio.wait_for(stop.wait(), AGAIN_AFTER_S)
 
     async def close_windows(self) -> None:
         """One more record to each left partition, far behind all others."""
@@ -74,7 +80,8 @@ class Writer:
         for partition, part in by_partition.items():
             batch = producer.create_batch()
             for row in part:
-                batch.append(timestamp=self._began + row.timestamp, key=row.key, value=row.value)
+                at = self._began + row.timestamp
+                batch.append(timestamp=at, key=row.key, value=row.value, headers=list(row.headers))
             confirmed.append(await producer.send_batch(batch, self._names.topic(side), partition=partition))
         for each in confirmed:
             await each
@@ -89,13 +96,8 @@ class Writer:
             request_timeout_ms=60_000,
             retry_backoff_ms=100,
         )
-        while True:
-            try:
-                await producer.start()
-                break
-            except KafkaError:
-                await asyncio.sleep(0.2)
         try:
+            await producer.start()
             yield producer
         finally:
-            await producer.stop()
+            await close(producer.stop(), within=STOP_WITHIN_S)

@@ -212,3 +212,20 @@ def test_a_cache_changes_no_read_and_no_last_result(steps: list[Any], cache_byte
     assert downstream == seen
     kept = {key: value for key, (value, _) in last_rows(living.changelog).items() if value is not None}
     assert kept == {key: value.to_bytes(8, "big") for key, value in seen.items()}
+
+
+def test_a_flush_may_come_in_slices() -> None:
+    watched = Watched(TABLE)
+    for at, key in enumerate("abcde"):
+        watched.at(at, at).store.put(key, "1", at)
+    watched.store.delete("c")
+    watched.at(99, 99)
+    slices = watched.store.flushing(2)
+    seen = []
+    for _ in slices:
+        assert (watched.ctx.timestamp, watched.ctx.offset) == (99, 99)
+        seen.append(len(watched.forwarded))
+    assert seen == [2, 4]
+    assert [key for key, *_ in watched.forwarded] == ["a", "b", "d", "e"]
+    assert watched.store.dirty == 4
+    assert [key for key, _ in watched.store.all()] == ["a", "b", "d", "e"]

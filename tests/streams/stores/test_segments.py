@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -42,3 +43,14 @@ def test_a_row_is_taken_until_its_segment_is_past_retention(
     assert living.ctx.dropped_records == 1
     put(living, interval)
     assert living.ctx.dropped_records == 1
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+@pytest.mark.parametrize("kind", [window, session])
+def test_what_expires_while_it_is_restored_does_not_stay(kind: Callable[[int], StoreSpec], persistent: bool) -> None:
+    living = Living(replace(kind(100_000), persistent=persistent))
+    for time in (0, 1_000_000):
+        put(living, time)
+        living.commit()
+    restored = living.restarted()
+    assert [int.from_bytes(prefix, "big") for prefix in restored.base.prefixes()] == [1_000_000 // 60_000]

@@ -176,6 +176,44 @@ def test_what_no_question_can_reach_is_forgotten() -> None:
     assert living.store.statistics().stream_time == 999
 
 
+def test_a_segment_is_forgotten_a_few_keys_at_a_put() -> None:
+    living = Living(SPEC)
+    for key in range(200):
+        for timestamp in (1, 5):
+            living.store.put(key.to_bytes(2, "big"), timestamp, timestamp)
+    living.commit()
+    living.store.put(b"other", 0, 500)
+    assert living.store.dirty < 20, "whoever puts the first row of another time does not wait for all that it ends"
+    for at in range(200):
+        living.store.put(b"other", at, 501)
+    living.commit()
+    assert living.store.statistics().committed == 200 + 2
+
+
+def test_what_is_being_written_hides_nothing_from_a_query() -> None:
+    living = Living(SPEC)
+    living.store.put(b"k", 1, 5)
+    living.store.put(b"k", 2, 15)
+    living.commit()
+    view = living.store.committed()
+    living.store.put(b"other", 0, 1_000)
+    assert living.store.get(b"k", 10) is None
+    assert view.get(b"k", 10) == VersionedRecord(1, 5)
+    assert len(list(view.versions(b"k", 0, 20))) == 2
+    living.commit()
+    assert view.get(b"k", 10) is None
+
+
+def test_refused_puts_are_rows_of_the_next_commit() -> None:
+    living = Living(SPEC)
+    living.store.put(b"k", 1, 1_000)
+    for at in range(10):
+        assert living.store.put(b"k", at, at) == NOT_PUT
+    assert living.store.dirty == 11
+    assert len(living.commit()) == 11
+    assert living.store.dirty == 0
+
+
 @pytest.mark.parametrize(
     ("history", "interval"),
     [

@@ -57,6 +57,16 @@ def test_a_commit_may_be_sealed_in_slices_and_nothing_is_processed_meanwhile() -
     task.applied(commit)
 
 
+def test_a_slice_of_sealing_is_short_even_where_rows_are_large() -> None:
+    task = new_task(counting(), "in")
+    task.start(0)
+    task.enqueue("in", 0, [inbound(at, 1, key=f"k{at}") for at in range(1_000)])
+    task.process(0)
+    # A row of 10 KB takes some 10 us.
+    assert len(list(task.sealing())) >= 4
+    assert len(task.commit().changelog) == 1_000
+
+
 def test_an_abandoned_task_leaves_the_store_as_it_was() -> None:
     bases: dict[str, Base] = {}
     task = new_task(counting(), "in", bases=bases)

@@ -60,3 +60,18 @@ def test_the_next_slot_is_the_first_of_the_grid_after_now(slot: int, interval: i
     assert found > now
     assert found - interval <= now or found == slot + interval
     assert (found - slot) % interval == 0
+
+
+def test_cancelled_punctuators_do_not_pile_up() -> None:
+    clock = Punctuators()
+    fired: list[int] = []
+    kept = [Punctuator("node", 10, fired.append) for _ in range(100)]
+    for each in kept:
+        clock.add(1_000, each)
+    for at in range(10_000):
+        timer = Punctuator("node", 10, fired.append)
+        clock.add(1_000_000 - at, timer)
+        timer.cancel()
+    assert len(clock) < 3 * len(kept)
+    fire(clock, 1_000)
+    assert fired == [1_000] * 100

@@ -1,4 +1,4 @@
-"""Punctuators by stream time in a task that was there before."""
+"""When a task wants to be called: punctuators of a task that was there before, idle rules."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from app.streams.dsl.builder import Builder
 from app.streams.model import Offset, Record
 from app.streams.serdes import utf8
 from app.streams.serdes.offset_metadata import encode
+from app.streams.task.punctuation import NEVER
 from app.streams.topology.processor import ProcessorContext
 from app.streams.topology.runtime import Clock
-from tests.streams.task.test_task import inbound, new_task
+from tests.streams.task.test_task import inbound, merged, new_task, values
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,15 @@ def test_what_an_earlier_life_was_called_for_is_not_called_again(
     task.enqueue("in", 0, [inbound(at, time) for at, time in enumerate(range(31 if resumed else 30, 45))])
     task.process(0)
     assert seen == called
+
+
+def test_an_idle_rule_that_has_ended_wakes_nobody_again() -> None:
+    task = new_task(merged(max_task_idle=100), "left", "right")
+    task.start(0)
+    task.enqueue("left", 0, [inbound(0, 5)])
+    for topic in ("left", "right"):
+        task.note_fetch(topic, 0, 1, 1)
+    assert task.process(50) == []
+    assert task.wake_at() == 150
+    assert values(task.process(150)) == ["0@5"]
+    assert task.wake_at() == NEVER, "the task would be asked again and again, with nothing to do"

@@ -1,8 +1,7 @@
-"""Questions to stores: keys as text, what is committed and nothing else, pages that are bounded and go on."""
+"""What is committed and nothing else, in pages that are bounded and go on."""
 
 from __future__ import annotations
 
-import uuid as uuids
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.streams import serdes
-from app.streams.hashing import partition_for
-from app.streams.model import TopicPartition, Windowed
 from app.streams.queries import (
     Budget,
     CommittedStore,
     Cursor,
     InvalidQuestion,
-    Keys,
-    NotUpToBound,
     Question,
     asked,
     is_readable,
-    positions,
 )
 from app.streams.queries.reading import Part
 from app.streams.stores.specs import (
@@ -80,117 +74,6 @@ class User:
     id: int
 
 
-class TestKeys:
-    @pytest.mark.parametrize(
-        ("serde", "text", "key", "shown"),
-        [
-            (serdes.utf8, "a/ü", "a/ü", "a/ü"),
-            (serdes.utf8, "", "", ""),
-            (serdes.int64, "-42", -42, -42),
-            (serdes.int32, "7", 7, 7),
-            (serdes.float64, "0.5", 0.5, 0.5),
-            (serdes.raw, "00ff", b"\x00\xff", "00ff"),
-            (serdes.uuid, "00000000-0000-0000-0000-000000000001", uuids.UUID(int=1), str(uuids.UUID(int=1))),
-            (serdes.json(), '"ann"', "ann", "ann"),
-            (serdes.json(), '{"id": 1}', {"id": 1}, {"id": 1}),
-            (serdes.json(User), '{"id":1}', User(1), {"id": 1}),
-            (
-                serdes.windowed(serdes.utf8, 10),
-                '{"key": "a", "start": 20}',
-                Windowed("a", 20, 30),
-                {"key": "a", "start": 20, "end": 30},
-            ),
-            (
-                serdes.session_windowed(serdes.json()),
-                '{"key": {"id": 1}, "start": 20, "end": 25}',
-                Windowed({"id": 1}, 20, 25),
-                {"key": {"id": 1}, "start": 20, "end": 25},
-            ),
-        ],
-    )
-    def test_text_to_bytes_and_back(self, serde: Any, text: str, key: Any, shown: Any) -> None:
-        keys = Keys(serde, "t")
-        data = keys.read(text)
-        assert data == serde.serializer("t")(key)
-        assert keys.shown(data) == shown
-        assert keys.read(data.hex(), "hex") == data
-
-    @pytest.mark.parametrize(
-        ("serde", "text", "form", "why"),
-        [
-            (serdes.int64, "x", "text", "the keys are int64, and 'x' is none"),
-            (serdes.int32, str(2**31), "text", "the keys are int32"),
-            (serdes.json(), "ann", "text", 'a text is written in quotes, as "ann"'),
-            (serdes.json(User), '{"name":1}', "text", "the keys are json"),
-            (serdes.uuid, "1", "text", "the keys are uuid"),
-            (serdes.raw, "0g", "text", "the keys are raw"),
-            (serdes.listing(serdes.utf8), "a", "text", "key_form=hex or base64"),
-            (serdes.windowed(serdes.utf8, 10), "a", "text", "a windowed key is written"),
-            (serdes.windowed(serdes.utf8, 10), '{"key":"a","start":"1"}', "text", "whole milliseconds"),
-            (serdes.utf8, "0g", "hex", "is not the hex of bytes"),
-            (serdes.utf8, "*", "base64", "is not the base64 of bytes"),
-        ],
-    )
-    def test_what_is_no_key_is_refused_with_what_is_wanted(self, serde: Any, text: str, form: Any, why: str) -> None:
-        with pytest.raises(InvalidQuestion) as caught:
-            Keys(serde, "t").read(text, form)
-        assert why in str(caught.value)
-
-    def test_keys_without_a_text_are_shown_as_bytes_that_can_be_asked_for(self) -> None:
-        serde = serdes.listing(serdes.utf8)
-        keys = Keys(serde, "t")
-        data = serde.serializer("t")(["a"])
-        assert keys.shown(data) == {"hex": data.hex()}
-        assert keys.read(data.hex(), "hex") == data
-        assert Keys(serdes.int64, "t").shown(b"short") == {"hex": b"short".hex()}
-
-    def test_a_windowed_key_lies_where_its_key_does(self) -> None:
-        keys = Keys(serdes.windowed(serdes.utf8, 10), "t")
-        data = keys.read('{"key": "a", "start": 20}')
-        assert keys.routed(data) == b"a"
-        assert partition_for(keys.routed(data), 7) == partition_for(b"a", 7)
-
-
-class TestAsked:
-    def test_everything(self) -> None:
-        cursor = Cursor(2, b"\x00:row").text()
-        question = asked(
-            "s",
-            None,
-            [("from", "a"), ("to", "b"), ("prefix", "p"), ("limit", "7"), ("standby", "true"), ("all", "true"),
-             ("cursor", cursor), ("bound", "in-0:5, app-s-changelog-1:9"), ("key_form", "hex"), ("as_of", "3")],
-        )  # fmt: skip
-        assert (question.lower, question.upper, question.prefix, question.limit) == ("a", "b", "p", 7)
-        assert question.cursor == (2, b"\x00:row")
-        assert question.standby
-        assert question.everywhere
-        assert question.bound == {("in", 0): 5, ("app-s-changelog", 1): 9}
-        assert (question.key_form, question.as_of) == ("hex", 3)
-
-    @pytest.mark.parametrize(
-        ("name", "text"),
-        [("limit", "0"), ("limit", "1001"), ("limit", "x"), ("limit", "1" * 30), ("cursor", "***"), ("cursor", "eA"),
-         ("bound", "in:5"), ("bound", ""), ("standby", "yes"), ("key_form", "utf8"), ("form", "x"), ("as_of", "²")],
-    )  # fmt: skip
-    def test_refused(self, name: str, text: str) -> None:
-        with pytest.raises(InvalidQuestion):
-            asked("s", None, [(name, text)])
-
-    def test_a_parameter_comes_once(self) -> None:
-        with pytest.raises(InvalidQuestion, match="comes twice"):
-            asked("s", None, [("limit", "1"), ("limit", "2")])
-
-    @given(st.integers(0, 10**8), st.none() | st.binary())
-    def test_a_cursor_survives_its_text(self, partition: int, row: bytes | None) -> None:
-        assert Cursor.read(Cursor(partition, row).text()) == (partition, row)
-
-    def test_times(self) -> None:
-        assert asked("s", "k", []).times() == (0, 2**63 - 1)
-        assert asked("s", "k", [("from", "-5"), ("to", "9" * 19)]).times() == (0, 2**63 - 1)
-        with pytest.raises(InvalidQuestion):
-            asked("s", "k", [("from", "noon")]).times()
-
-
 class TestCommitted:
     """Nothing of the open and nothing of the sealed layer is seen; all that was applied is."""
 
@@ -221,6 +104,35 @@ class TestCommitted:
         assert [row["value"] for row in seen()] == [1]
         living.crash()
         assert [row["value"] for row in every(reading(living).page, limit=5)] == [1]
+
+    @pytest.mark.parametrize("in_order", [True, False])
+    def test_half_a_commit_is_not_seen(self, in_order: bool) -> None:
+        """It enters the rows in slices."""
+        living = filled(KV, *((f"k{number}", 1) for number in range(9)))
+        store = reading(living)
+        if in_order:
+            every(store.page, limit=100)
+        for number in range(4, 12):
+            living.store.put(f"k{number:x}", 2)
+        living.store.put("k0", None)
+        living.seal()
+        old = {f"k{number}": 1 for number in range(9)}
+        slices = living.store.applying(99, slice_ms=0)
+        seen = 0
+        for _ in slices:
+            if store.position == 99:
+                break
+            seen += 1
+            assert {row["key"]: row["value"] for row in every(store.page, limit=4)} == old
+            assert every(store.rows_of, limit=1, key="k0") == [{"key": "k0", "value": 1}]
+            assert every(store.rows_of, limit=1, key="kb") == []
+            inside = living.store.committed()
+            assert (dict(inside.all()), inside.get("k5"), inside.get("kb")) == (old, 1, None)
+        assert seen > 4
+        assert {row["key"]: row["value"] for row in every(store.page, limit=4)} == {
+            **{f"k{number}": 1 for number in range(1, 4)},
+            **{f"k{number:x}": 2 for number in range(4, 12)},
+        }
 
     def test_a_store_that_was_only_restored_answers_too(self) -> None:
         living = filled(WINDOWS, ("a", 1, 50, 5))
@@ -321,6 +233,51 @@ class TestKinds:
         with pytest.raises(InvalidQuestion):
             every(store.rows_of, limit=5, key="a", as_of="1", **{"from": "0"})
 
+    def test_uncommitted_time_hides_no_version(self) -> None:
+        living = filled(VERSIONED, ("a", 1, 10), ("a", 2, 20))
+        living.store.put("b", 3, 100_000)
+        store = reading(living)
+        assert [row["value"] for row in every(store.rows_of, limit=5, key="a", as_of="15")] == [1]
+        assert [row["value"] for row in every(store.page, limit=5, as_of="15")] == [1]
+        living.commit()
+        assert every(store.rows_of, limit=5, key="a", as_of="15") == []
+        assert every(store.page, limit=5, as_of="15") == []
+        assert [row["value"] for row in every(store.page, limit=5, as_of=str(2**63 - 1))] == [2, 3]
+        assert every(store.page, limit=5, as_of="-1") == []
+
+    @given(
+        st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 9), st.integers(0, 2_500)), max_size=12),
+        st.integers(-1, 2_600),
+        st.integers(-1, 2_600),
+    )
+    def test_versions_are_those_of_the_store_itself(
+        self, puts: list[tuple[str, int | None, int]], lower: int, upper: int
+    ) -> None:
+        living = filled(VERSIONED, *puts)
+        store, view = reading(living), living.store.committed()
+        for key in "ab":
+            found = every(store.rows_of, limit=2, key=key, **{"from": str(lower), "to": str(upper)})
+            versions = view.versions(key, max(lower, 0), upper, ascending=True)
+            assert [(row["value"], row["timestamp"], row.get("valid_to")) for row in found] == [
+                tuple(v) for v in versions
+            ]
+            valid = view.get(key, lower)
+            rows = every(store.rows_of, limit=2, key=key, as_of=str(lower))
+            assert [(row["value"], row["timestamp"]) for row in rows] == ([] if valid is None else [valid[:2]])
+
+    def test_a_question_that_the_kind_of_store_has_no_answer_to(self) -> None:
+        for spec, key, parameter in (
+            (KV, None, "as_of"),
+            (KV, "a", "as_of"),
+            (KV, "a", "from"),
+            (KV, "a", "to"),
+            (WINDOWS, "a", "as_of"),
+            (SESSIONS, None, "as_of"),
+        ):
+            store = reading(Living(spec))
+            with pytest.raises(InvalidQuestion, match="nothing here"):
+                every(store.page if key is None else store.rows_of, limit=5, key=key, **{parameter: "1"})
+
     def test_buffers_answer_no_questions(self) -> None:
         assert not is_readable(SuppressSpec(name="st", key=serdes.utf8, value=serdes.utf8))
         assert not is_readable(GraceSpec(name="st", key=serdes.utf8, value=serdes.utf8, grace=1))
@@ -338,6 +295,19 @@ class TestBounds:
         assert [row["value"] for row in part.rows] == [499]
         assert part.after is None
 
+    def test_the_versions_of_one_key_are_no_more_than_the_budget_either(self) -> None:
+        spec = VersionedSpec(name="st", key=serdes.utf8, value=serdes.int64, history=10_000)
+        store = reading(filled(spec, *(("a", number, number) for number in range(500))))
+        question = asked("st", "a", [("from", "0")])
+        part = store.rows_of(question, None, Budget(1000, examined=100))
+        assert len(part.rows) == 100
+        assert [row["value"] for row in store.rows_of(question, part.after, Budget(2)).rows] == [100, 101]
+        # None of them is shown, and it goes on.
+        question = asked("st", "a", [("from", "300"), ("to", "300")])
+        part = store.rows_of(question, None, Budget(1000, examined=100))
+        assert part.rows == []
+        assert part.after is not None
+
     def test_a_page_has_no_more_bytes_than_its_budget(self) -> None:
         spec = KeyValueSpec(name="st", key=serdes.utf8, value=serdes.utf8)
         store = reading(filled(spec, *((str(number), "x" * 1000) for number in range(9))))
@@ -351,7 +321,7 @@ class TestBounds:
     )
     def test_a_cursor_of_any_bytes_does_no_harm(self, spec: StoreSpec, put: tuple[Any, ...], row: bytes) -> None:
         store = reading(filled(spec, put))
-        for question in (Question(store="st", key="a", lower="0"), Question(store="st")):
+        for question in (Question(store="st", key="a", lower=None if spec is KV else "0"), Question(store="st")):
             if question.key is None:
                 assert len(store.page(question, row, Budget(5)).rows) <= 1
             else:
@@ -381,6 +351,19 @@ class TestValues:
         assert "unreadable" in first
         assert second == {"key": "b", "value": 7}
 
+    def test_nor_does_a_version(self) -> None:
+        text = VersionedSpec(name="st", key=serdes.utf8, value=serdes.raw, history=1_000)
+        base = filled(text, ("a", b"short", 1), ("b", (7).to_bytes(8, "big"), 1)).base
+        living = Living(VERSIONED)
+        living.base = base
+        living.crash()
+        store = reading(living)
+        first, second = every(store.page, limit=5)
+        assert (first["value"], "unreadable" in first) == ({"base64": "c2hvcnQ="}, True)
+        assert second["value"] == 7
+        assert every(store.rows_of, limit=5, key="a") == [first]
+        assert every(store.rows_of, limit=5, key="a", **{"from": "0"}) == [first]
+
 
 class TestPositions:
     def test_the_changelog_position_of_what_is_shown(self) -> None:
@@ -389,12 +372,3 @@ class TestPositions:
         living.store.put("c", 3)
         living.seal()
         assert reading(living).position == 2
-
-    def test_a_bound(self) -> None:
-        known = {TopicPartition("in", 0): 5}
-        positions.check(positions.read_bound("in-0:5"), 0, known)
-        positions.check(positions.read_bound("in-1:99"), 0, known)
-        for bound in ("in-0:6", "other-0:1"):
-            with pytest.raises(NotUpToBound):
-                positions.check(positions.read_bound(bound), 0, known)
-        assert positions.shown(known) == {"in-0": 5}
