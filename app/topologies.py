@@ -30,7 +30,7 @@ def build(settings: SettingsTree) -> Topology:
 
 
 def config(settings: SettingsTree) -> StreamsConfig:
-    """What the settings say of the topology; the dead letter is sent whatever becomes of the record (N4)."""
+    """What the settings say of the topology (N4)."""
     streams = settings.streams
     handler = keep if streams.errors == "dead_letter" else fail
     return StreamsConfig(

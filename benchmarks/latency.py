@@ -115,7 +115,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 async def run(options: argparse.Namespace, folder: Path, cores: Cores) -> None:
     runs = 1 + len(GUARANTEES)
     print(f"{runs} runs of about {options.seconds + WARM_S + 6:.0f} s", flush=True)
-    async with broker(folder) as servers:
+    async with broker(folder, fully_compiled=False) as servers:
         await without_engine(servers, argparse.Namespace(**vars(options) | {"seconds": BROKER_WARM_S}))
         show("no engine", await without_engine(servers, options), options.rate)
         for guarantee in GUARANTEES:

@@ -93,7 +93,7 @@ class ErrorHandler(Protocol):
 
 
 def fail(_error: ErrorContext, _cause: BaseException, dead_letters: tuple[Row, ...]) -> Verdict:
-    """Stop the task (Java's LogAndFail… handlers); the dead letter is sent."""
+    """Stop the task (Java's LogAndFail… handlers). What it made of the record is not sent, the dead letter neither."""
     return Verdict(False, dead_letters)
 
 

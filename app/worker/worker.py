@@ -73,11 +73,11 @@ class Worker:
                     await self._stays(states, self.identity, stop)
         except StreamsError as error:
             self._failed = True
-            remedy = (
-                "mend the topology or the record; APP_STREAMS__ERRORS=dead_letter skips such records"
-                if isinstance(error, RecordError | RowTooLarge)
-                else "mend the topology or make what it needs"
-            )
+            remedy = "mend the topology or make what it needs"
+            if isinstance(error, RecordError | RowTooLarge):
+                remedy = "mend the topology or the record"
+                if settings.errors == "fail":
+                    remedy += "; APP_STREAMS__ERRORS=dead_letter skips such records"
             raise StreamsFailed(f"streams: {error}", try_next=remedy) from error
         except Exception:
             self._failed = True

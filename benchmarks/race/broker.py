@@ -19,16 +19,17 @@ OFFSETS_PARTITIONS = 4
 
 
 @asynccontextmanager
-async def broker(folder: Path) -> AsyncIterator[str]:
-    """host:port. With the full compiler, unlike the private broker of a demo, whose short start costs speed. What was
-    deleted is off the disk at once: a minute later, as by default, is within another run, and most of it would have
-    been written out for nothing meanwhile."""
+async def broker(folder: Path, *, fully_compiled: bool = True) -> AsyncIterator[str]:
+    """host:port. With the full compiler, unlike the private broker of a demo, whose short start costs speed; it works
+    for minutes on the broker's core, so where milliseconds are looked at it is left out. What was deleted is off the
+    disk at once: a minute later, as by default, is within another run, and most of it would have been written out for
+    nothing meanwhile."""
     properties = {
         "log.retention.ms": "-1",
         "log.segment.delete.delay.ms": "0",
         "offsets.topic.num.partitions": str(OFFSETS_PARTITIONS),
     }
-    extra = Extra(properties=properties, jvm=("-XX:TieredStopAtLevel=4",), restart=False)
+    extra = Extra(properties=properties, jvm=("-XX:TieredStopAtLevel=4",) if fully_compiled else (), restart=False)
     options = BrokerSettings(data_dir=folder / "kafka", heap_mb=1024)
     async with embedded(options, say=lambda _line: None, extra=extra) as running:
         yield running.address
