@@ -10,6 +10,7 @@ from typing import Any
 from app.streams.model import TaskId, TopicPartition
 from app.streams.task import Task
 from app.streams.topology.subtopologies import Subtopology, subtopologies
+from app.streams.topology.tasks import restored_stores
 from app.streams.topology.topology import Topology
 from app.worker.held import HeldTask, TaskPhase
 from app.worker.states import States
@@ -64,7 +65,10 @@ class Tasks:
 
     async def _open(self, task: TaskId) -> None:
         part = self._parts[task.subtopology]
-        ids = {store: self._around.topic_ids.get(self._changelog(store), "") for store in self._logged(part)}
+        ids = {
+            store: self._around.topic_ids.get(self._changelog(store), "")
+            for store in restored_stores(self._around.topology, part)
+        }
         await self._around.states.open(task, part, ids)
 
     def rebuild(self, held: HeldTask) -> None:
@@ -108,20 +112,15 @@ class Tasks:
             global_stores=around.global_stores,
         )
 
-    def _logged(self, part: Subtopology) -> list[str]:
-        topology = self._around.topology
-        return [
-            store
-            for store in part.stores(topology)
-            if store in topology.stores and (topology.stores[store].logging or store in topology.restored_from)
-        ]
-
     def _changelog(self, store: str) -> str:
         return self._around.topology.changelog(store)
 
     def _changelogs(self, task: TaskId) -> dict[str, TopicPartition]:
         part = self._parts[task.subtopology]
-        return {store: TopicPartition(self._changelog(store), task.partition) for store in self._logged(part)}
+        return {
+            store: TopicPartition(self._changelog(store), task.partition)
+            for store in restored_stores(self._around.topology, part)
+        }
 
     def _let_go(self, held: HeldTask) -> None:
         ctx, totals = held.task.ctx, self._totals
