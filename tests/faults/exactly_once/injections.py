@@ -21,6 +21,8 @@ from tests.faults.exactly_once.sabotage import instead
 
 STOPPED: Final = "stopped itself"
 """Said, on a line of the log, before the process stops."""
+CUT: Final = "cut at "
+"""How the text of an injected error begins."""
 
 
 class Applying(Enum):
@@ -87,7 +89,7 @@ class Injection:
             passed += 1
             if self.deed is Deed.CUT:
                 if passed in (self.passing, 2 * self.passing, 3 * self.passing):
-                    raise KafkaConnectionError(f"cut at {step.name}")
+                    raise KafkaConnectionError(f"{CUT}{step.name}")
             elif passed == self.passing:
                 _end_or_stop(self.deed)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.exactly_once import topology as of
-from tests.faults.exactly_once.injections import STOPPED
+from tests.faults.exactly_once.injections import CUT, STOPPED
 from tests.faults.exactly_once.schedule import INSTANCES
 
 ROOT: Final = Path(__file__).parents[3]
@@ -179,6 +179,8 @@ class Instance:
         if not self.log.exists():
             return []
         text = self.log.read_text(errors="replace")
+        # aiokafka's sender shows the traceback of an error that it did not raise itself.
+        text = "\n".join(line for line in text.splitlines() if CUT not in line)
         places = [text.find(sign) for sign in SIGNS_OF_A_BUG if sign in text]
         return [f"{self.log.name}: {text[place : place + 2_000]}" for place in places]
 
