@@ -10,6 +10,10 @@ from app.streams.task.idling import may_process
 from app.streams.task.queue import PartitionQueue
 from app.streams.task.schedules import Schedules
 
+MOST_OUTPUTS = 5_000
+"""Rows after which no further record is taken: each record of a join may make thousands, and the caller, who has a
+clock, is to say whether there is time for another."""
+
 
 class Intake:
     """The partitions of one task. moved: whether any has been read since somebody set it to False."""
@@ -28,7 +32,7 @@ class Intake:
         """Records by time over the partitions (reference §3), as long as the idle rules let the task go on."""
         left = limit
         ctx = self._ctx
-        while left > 0:
+        while left > 0 and len(ctx.outputs) < MOST_OUTPUTS:
             waiting = [queue for queue in self.queues if queue.rows or queue.head is not None]
             if not waiting or not may_process(self.queues, self._max_idle, now):
                 break
@@ -44,7 +48,7 @@ class Intake:
         """Until one of the partitions runs empty: then the idle rules are asked again."""
         taken = 0
         ctx = self._ctx
-        while ready and taken < limit:
+        while ready and taken < limit and len(ctx.outputs) < MOST_OUTPUTS:
             # A task has one partition per topic it reads: few enough that looking at each head beats a heap.
             queue = min(ready, key=_head_time)
             self._take_head(queue)
@@ -81,8 +85,8 @@ class Intake:
             return 1
         ctx.topic, ctx.partition = queue.topic, queue.partition
         stop = min(limit, len(rows))
-        take = rows.popleft
-        for _ in range(stop):
+        take, outputs = rows.popleft, ctx.outputs
+        for taken in range(1, stop + 1):
             offset, timestamp, raw_key, raw_value, headers = inbound = take()
             try:
                 key = None if raw_key is None else decode_key(raw_key)
@@ -108,6 +112,8 @@ class Intake:
             if ctx.stream_time >= clock.due:
                 self._schedules.fire(clock, ctx.stream_time)
                 ctx.topic, ctx.partition = queue.topic, queue.partition
+            if len(outputs) >= MOST_OUTPUTS:
+                return taken
         return stop
 
 

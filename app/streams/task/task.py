@@ -181,7 +181,8 @@ class Task:
         queue.lag = max(end - position, 0)
 
     def process(self, now: int, limit: int = 1000) -> list[Row]:
-        """Take up to `limit` records and give what they, and punctuators that are due, want sent, in order."""
+        """Take up to `limit` records and give what they, and punctuators that are due, want sent, in order. Fewer are
+        taken where that is much: a record of a join may make thousands."""
         if not self._started:
             raise TaskMisused(f"task {self.id} was not started")
         if self._sealing is not None:
