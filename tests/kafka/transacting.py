@@ -25,6 +25,9 @@ from app.streams.model import Offset, TopicPartition
 
 Offsets = dict[TopicPartition, Offset]
 
+MARKERS_WITHIN = 2.0
+"""Seconds from the answer to EndTxn to its markers in all logs, on a busy machine."""
+
 
 def options(server: str) -> dict[str, Any]:
     return client_options(KafkaSettings(), (server,))
@@ -88,16 +91,23 @@ class Scene:
             await close(consumer.stop(), within=5)
 
     async def committed(self) -> list[bytes]:
-        """Values of the sink, as a reader of what was committed sees them; it waits for no open transaction."""
+        """Values of the sink, as a reader of what was committed sees them. A commit is told before its markers are in
+        all logs: for those it waits, but no longer than that takes, and so for no open transaction."""
         # Not by seek_to_beginning(): the reset to the latest offset, begun by assign(), may come to its end after it.
         reader = AIOKafkaConsumer(
             **options(self.server), isolation_level="read_committed", auto_offset_reset="earliest", fetch_max_wait_ms=50
         )
+        watch = AIOKafkaConsumer(**options(self.server), isolation_level="read_uncommitted")
         await reader.start()
+        await watch.start()
         try:
             partitions = [ClientPartition(self.sink, partition) for partition in range(self.partitions)]
             reader.assign(partitions)
-            ends = await reader.end_offsets(partitions)
+            settled = time.monotonic() + MARKERS_WITHIN
+            while (ends := await reader.end_offsets(partitions)) != await watch.end_offsets(partitions):
+                if time.monotonic() > settled:
+                    break
+                await asyncio.sleep(0.02)
             values: list[bytes] = []
             deadline = time.monotonic() + 20
             while any([await reader.position(partition) < ends[partition] for partition in partitions]):
@@ -106,6 +116,7 @@ class Scene:
                     values += [record.value for record in records]
             return values
         finally:
+            await close(watch.stop(), within=5)
             await close(reader.stop(), within=5)
 
     async def until_committed(self, values: set[bytes], within: float = 60) -> None:
