@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,6 +54,9 @@ class AtLeastOnceProducer:
         self._check(begun=False)
         self._begun = True
         self._unconfirmed.clear()
+
+    def announce(self, partitions: Iterable[TopicPartition], group: GroupMetadata) -> None:
+        """Without a transaction nobody has to be told."""
 
     def create_batch(self, at_most: int | None = None) -> BatchBuilder:
         return empty_batch(self._producer, at_most)

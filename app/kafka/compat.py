@@ -7,7 +7,7 @@ and out of record batches is in `compat_rows`.
 import asyncio
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import aiokafka
@@ -70,6 +70,8 @@ requires(Sender, "_do_add_offsets_to_txn", "_do_txn_offset_commit", "_do_txn_com
 requires(MessageAccumulator, "_batches", "_pending_batches", "_txn_manager", "fail_all", "flush_for_commit")
 requires(MessageBatch, "_drain_waiter")
 requires(TransactionManager, "_sequence_numbers", "_pending_txn_offsets", "_transaction_waiter", "offset_committed")
+requires(TransactionManager, "_txn_consumer_group", "consumer_group_to_add", "is_in_transaction", "notify_task_waiter")
+requires(TransactionManager, "maybe_add_partition_to_txn", "begin_transaction")
 requires(AIOKafkaConsumer, "_fetcher", "_coordinator")
 requires(AIOKafkaProducer, "_sender", "_txn_manager", "_message_accumulator", "client", "_request_timeout_ms")
 takes(Sender.__init__, "client", "acks", "txn_manager", "message_accumulator", "retry_backoff_ms", "request_timeout_ms")
@@ -293,10 +295,32 @@ class WrappingTransactionManager(TransactionManager):  # type: ignore[misc]
         self._sequence_numbers[tp] = (self._sequence_numbers[tp] + increment) & 0x7FFFFFFF
 
 
+class AnnouncingTransactionManager(WrappingTransactionManager):
+    """The group whose offsets a transaction will hold may be named before there are any."""
+
+    _announced: str | None = None
+
+    def begin_transaction(self) -> None:
+        self._announced = None
+        super().begin_transaction()
+
+    def announce(self, group: str) -> None:
+        self._announced = group
+        self.notify_task_waiter()
+
+    def consumer_group_to_add(self) -> str | None:
+        # Not where it was refused or is being ended: it would be asked for without end.
+        if self._announced is not None and self._txn_consumer_group is None and self.is_in_transaction():
+            return self._announced
+        group: str | None = super().consumer_group_to_add()
+        return group
+
+
 class IdempotentProducer(AIOKafkaProducer):  # type: ignore[misc]
     """Repeats without doubling, for more than 2^31 records to a partition, and can be stopped at once."""
 
     _sender_class: type[StoppableSender] = StoppableSender
+    _manager_class: type[WrappingTransactionManager] = WrappingTransactionManager
 
     def __init__(
         self,
@@ -314,7 +338,7 @@ class IdempotentProducer(AIOKafkaProducer):  # type: ignore[misc]
             acks="all",
             **rest,
         )
-        manager = WrappingTransactionManager(transactional_id, transaction_timeout_ms)
+        manager = self._manager_class(transactional_id, transaction_timeout_ms)
         self._txn_manager = self._message_accumulator._txn_manager = manager
         self._sender = self._sender_class(
             self.client,
@@ -350,6 +374,7 @@ class Kip447Producer(IdempotentProducer):
     """A transactional producer whose offsets are fenced by the group, one for all partitions of a process."""
 
     _sender_class = TransactionalSender
+    _manager_class = AnnouncingTransactionManager
 
     def on_end_sent(self, failpoint: Failpoint) -> None:
         self._sender.reached = failpoint
@@ -358,6 +383,12 @@ class Kip447Producer(IdempotentProducer):
         """After `start()`, for then the producer has its id."""
         self._sender.ends_unanswered = 0
         self._txn_manager.begin_transaction()
+
+    def announce(self, partitions: Iterable[model.TopicPartition], group: str) -> None:
+        """Within a transaction: they are added to it in the background."""
+        for partition in partitions:
+            self._txn_manager.maybe_add_partition_to_txn(TopicPartition(*partition))
+        self._txn_manager.announce(group)
 
     @property
     def ended(self) -> "asyncio.Future[None]":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from aiokafka.client import AIOKafkaClient
@@ -36,6 +36,9 @@ class Transport(Protocol):
 
     def begin(self) -> None:
         """Raises TransactionFailed, RuntimeError within a transaction."""
+
+    def announce(self, partitions: Iterable[TopicPartition], group: GroupMetadata) -> None:
+        """What this transaction will hold: brokers that have to know it are told now, not by the commit."""
 
     def create_batch(self, at_most: int | None = None) -> BatchBuilder:
         """Takes as much as the producer was told a batch may hold, or so many bytes, and a first row of any size."""

@@ -17,7 +17,7 @@ from app.kafka.outcomes import TransactionFailed, failed
 from app.kafka.transport import Transport
 from app.streams.errors import StreamsError
 from app.streams.hashing import Partitioner
-from app.streams.model import Headers, Row, row
+from app.streams.model import Headers, Row, TopicPartition, row
 
 WORTH_SENDING = 128 * 1024
 """Bytes from which a batch that is not full goes to a partition that has nothing under way: the size at which a
@@ -183,6 +183,11 @@ class RowWriter:
             lane.rows = count = count + 1
             if not count & (LOOK_EVERY - 1):
                 self._offer(lane)
+
+    def unsent(self) -> set[TopicPartition]:
+        """Partitions with rows that have not gone."""
+        lanes = (lane for route in self._routes.values() for lane in route.values() if lane.rows or lane.waiting)
+        return {TopicPartition(lane.route.topic, lane.partition) for lane in lanes}
 
     def cut(self) -> None:
         """All rows so far belong to the transaction that is committed next, later ones to the one after it."""

@@ -48,6 +48,13 @@ class Committer:
         self.totals = totals
         self._note_offsets = note_offsets
 
+    def prepare(self, tasks: Iterable[HeldTask], group: GroupMetadata) -> bool:
+        """Shortly before a commit, so that it waits for less. False: there is nothing to commit as yet."""
+        wanting = [held for held in tasks if held.task.needs_commit]
+        if wanting:
+            self._transport.announce(self.writer.unsent().union(*(held.unlogged() for held in wanting)), group)
+        return bool(wanting)
+
     async def seal(self, tasks: Iterable[HeldTask]) -> Sealed | None:
         """Nothing may be processed meanwhile: it yields to the loop. None: there was nothing to commit."""
         began = time.monotonic()

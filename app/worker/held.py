@@ -30,3 +30,12 @@ class HeldTask:
     sources: tuple[TopicPartition, ...] = ()
     changelogs: Mapping[str, TopicPartition] = field(default_factory=dict)
     phase: TaskPhase = TaskPhase.RESTORING
+
+    def unlogged(self) -> set[TopicPartition]:
+        """Changelogs that the next commit will write to, as far as is known."""
+        task = self.task
+        return {
+            changelog
+            for store, changelog in self.changelogs.items()
+            if task.stores[store].dirty and store not in task.topology.restored_from
+        }

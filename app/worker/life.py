@@ -30,6 +30,8 @@ IDLE_MS = 50
 WAITING_BYTES = 32 * 1024 * 1024
 """Rows that wait for their transaction: with more, nothing is processed until some have gone."""
 RETRY_AFTER = 0.5
+PREPARE_MS = 40
+"""So long before a commit is due it is announced: the coordinator has answered by then on a slow machine too."""
 BLOCKED_FOR = 5.0
 """Seconds before a batch that could not be read is tried again; other partitions are read meanwhile."""
 WARM_EVERY = 1.0
@@ -96,6 +98,7 @@ class Life:
         self._bringing: asyncio.Task[None] | None = None
         self._blocked: dict[TopicPartition, float] = {}
         self._committed_at = time.monotonic()
+        self._prepared = False
         self._warm_at = time.monotonic()
 
     async def run(self, stop: asyncio.Event, paused: Callable[[], bool]) -> None:
@@ -216,7 +219,8 @@ class Life:
         due = self._processing.wake_at() - self._means.clock_ms()
         if self._committing is not None or any(held.task.needs_commit for held in self._tasks.running()):
             since = (time.monotonic() - self._committed_at) * 1000
-            due = min(due, int(self._options.commit_every_ms - since))
+            lead = 0 if self._prepared or self._committing is not None else PREPARE_MS
+            due = min(due, int(self._options.commit_every_ms - lead - since))
         return max(1, min(due, IDLE_MS))
 
     def _overgrown(self) -> bool:
@@ -235,12 +239,15 @@ class Life:
         )
         if early:
             await self._commit()
+        elif not self._prepared and since >= self._options.commit_every_ms - PREPARE_MS:
+            self._prepared = self._committer.prepare(self._tasks.running(), self._assigned.group)
 
     async def _commit(self) -> None:
         """Seal; what remains to be done is done beside the loop."""
         if self._assigned is None:
             return
         self._committed_at = time.monotonic()
+        self._prepared = False
         sealed = await self._committer.seal(self._tasks.running())
         if sealed is not None:
             self._committing = asyncio.create_task(self._committer.finish(sealed, self._assigned.group))

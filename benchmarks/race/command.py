@@ -60,10 +60,10 @@ def names_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     return names
 
 
-def run(work: Callable[[Path, Cores], Awaitable[object]]) -> int:
+def run(work: Callable[[Path, Cores], Awaitable[object]], *, pin: bool = True) -> int:
     """Exit status: 1 when something failed or came out wrong, which is then said on standard error; 143 after SIGTERM.
     In any case what was started is ended, and the folder goes."""
-    cores = Cores()
+    cores = Cores(pin=pin)
     cores.stay()
     print(f"{platform.platform()}, Python {platform.python_version()}, Kafka {KAFKA}; {cores.words}", flush=True)
 

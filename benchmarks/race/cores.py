@@ -16,11 +16,11 @@ IDLE: Final = frozenset({"idle", "iowait", "guest", "guest_nice"})
 
 class Cores:
     """The broker, and this process with it, on one core; what is measured on another. macOS knows no such thing, and
-    a machine with one core has no other: then nothing is pinned, which `words` says."""
+    a machine with one core has no other: then nothing is pinned, which `words` says; nor if `pin` is False."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pin: bool = True) -> None:
         self._all: list[int] = []
-        if sys.platform == "linux":
+        if pin and sys.platform == "linux":
             self._all = sorted(os.sched_getaffinity(0))
 
     @property

@@ -37,6 +37,8 @@ class Recording:
         assert not self.sending
         self.transactions.append([])
 
+    def announce(self, partitions: Iterable[TopicPartition], group: GroupMetadata) -> None: ...
+
     def create_batch(self, at_most: int | None = None) -> BatchBuilder:
         return BatchBuilder(min(self.batch_bytes, at_most or self.batch_bytes), 0)
 

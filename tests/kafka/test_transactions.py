@@ -18,6 +18,7 @@ from app.kafka.group_metadata import GroupMetadata
 from app.kafka.log_bounds import log_bounds
 from app.kafka.outcomes import Aborted, Fenced, OutcomeUnknown, TransactionFailed
 from app.kafka.transactions import TransactionalProducer
+from app.streams import model
 from tests.kafka.granting import becomes
 from tests.kafka.transacting import Scene, breaks_at, options
 
@@ -53,6 +54,28 @@ async def test_the_next_transaction_goes_on_where_the_last_ended(scene: Scene) -
         producer.begin()
         assert await producer.commit({}, group) == {}
     assert await scene.committed() == [b"%d" % round_ for round_ in range(5) for _ in range(3)]
+
+
+async def test_what_was_announced_is_not_asked_for_by_the_commit(scene: Scene) -> None:
+    async with scene.member() as (group, _), scene.producer() as producer:
+        manager = manager_of(producer)
+        producer.begin()
+        producer.announce([model.TopicPartition(scene.sink, 0)], group)
+        async with asyncio.timeout(10):
+            while not manager.txn_partitions or manager.consumer_group_to_add() is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert manager.txn_partitions == {TopicPartition(scene.sink, 0)}
+        assert not manager.is_empty_transaction()
+        await scene.send(producer, [b"a"])
+        await producer.commit(scene.offsets(1), group)
+        producer.begin()
+        assert manager.consumer_group_to_add() is None
+        assert await producer.commit({}, group) == {}
+        producer.begin()
+        producer.announce([model.TopicPartition(scene.sink, 1)], group)
+        assert await producer.commit({}, group) == {}
+        assert await scene.stable(producer) == scene.offsets(1)
+    assert await scene.committed() == [b"a"]
 
 
 async def test_an_aborted_transaction_is_never_seen(scene: Scene) -> None:
@@ -183,8 +206,12 @@ async def test_sequence_numbers_wrap_as_the_broker_wants(scene: Scene) -> None:
 
 def near_the_end(producer: TransactionalProducer, partition: TopicPartition) -> None:
     """As if 2^31 - 5 records had been sent, which a broker takes from a producer that it does not know yet."""
+    manager_of(producer).increment_sequence_number(partition, 2**31 - 5)
+
+
+def manager_of(producer: TransactionalProducer) -> WrappingTransactionManager:
     manager: WrappingTransactionManager = vars(vars(producer)["_producer"])["_txn_manager"]
-    manager.increment_sequence_number(partition, 2**31 - 5)
+    return manager
 
 
 async def test_a_transaction_has_its_steps(scene: Scene) -> None:

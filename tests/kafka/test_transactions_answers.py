@@ -172,6 +172,20 @@ async def test_sequence_numbers_go_from_the_largest_to_zero() -> None:
     await producer.stop()
 
 
+async def test_a_group_that_was_announced_and_refused_is_not_asked_for_again() -> None:
+    producer = Kip447Producer(transactional_id="id", transaction_timeout_ms=1_000, retry_backoff_ms=100)
+    manager: WrappingTransactionManager = vars(producer)["_txn_manager"]
+    manager.set_pid_and_epoch(7, 1)
+    producer.begin()
+    assert manager.consumer_group_to_add() is None
+    producer.announce([], GROUP.group)
+    assert manager.consumer_group_to_add() == GROUP.group
+    manager.error_transaction(GroupAuthorizationFailedError(GROUP.group))
+    assert manager.consumer_group_to_add() is None
+    assert isinstance(producer.ended.exception(), GroupAuthorizationFailedError)
+    await producer.stop()
+
+
 async def test_a_batch_that_waits_to_be_sent_again_fails_quietly() -> None:
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))

@@ -1,10 +1,14 @@
 """When is committed, and what that lets go: between two intervals, at a stop, before a rebalance."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from app.kafka.log_bounds import log_bounds
+from app.kafka.transactions import TransactionalProducer
 from app.streams import Builder, Clock, Materialized, ProcessorContext, Record
 from app.streams.model import TopicPartition
 from app.streams.serdes import int64, utf8
@@ -71,6 +75,38 @@ def test_between_intervals_when_asked_for_when_much_has_changed_and_at_the_end(k
         assert [value for _, value in await site.read("out", 15 + 2 * OVERLAY_ROWS)][-3:] == [b"last"] * 3
 
     asyncio.run(main())
+
+
+def test_what_a_commit_will_hold_is_announced_before_it(
+    kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(kafka, tmp_path, lambda builder, here: counting(builder, here.topic("in")), partitions=1)
+    site.create("in", "in-out")
+    announced: list[set[TopicPartition]] = []
+    announce, commit = TransactionalProducer.announce, TransactionalProducer.commit
+    late: list[set[Any]] = []
+
+    def announcing(self: TransactionalProducer, partitions: Iterable[TopicPartition], group: Any) -> None:
+        announced.append(given := set(partitions))
+        announce(self, given, group)
+
+    async def committing(self: TransactionalProducer, offsets: Any, group: Any) -> Any:
+        manager = vars(vars(self)["_producer"])["_txn_manager"]
+        late.append({*manager.partitions_to_add()} | ({"the group"} if manager.is_empty_transaction() else set()))
+        return await commit(self, offsets, group)
+
+    monkeypatch.setattr(TransactionalProducer, "announce", announcing)
+    monkeypatch.setattr(TransactionalProducer, "commit", committing)
+
+    async def main() -> None:
+        async with working(site.worker(commit_interval_ms=1_000)):
+            await site.send("in", [(b"k", b"word")] * 10)
+            assert len(await site.read("in-out", 10)) == 10
+
+    asyncio.run(main())
+    logs = {TopicPartition(f"{site.name}-{store}-changelog", 0) for store in ("counts", "windows")}
+    assert announced == [{TopicPartition(site.topic("in-out"), 0), *logs}]
+    assert late == [set()]
 
 
 def repartitioned(builder: Builder, site: Site) -> None:
