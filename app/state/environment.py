@@ -200,16 +200,6 @@ class Environment:
         except (lmdb.Error, MemoryError, OverflowError) as error:
             raise unwritable(self.path, error) from error
 
-    def check_rows(self) -> None:
-        """Every row of every database against its checksum: about a million a second."""
-        with self._faults():
-            names = self._lmdb.dbs()
-            dbs = [self._lmdb.open_db(name, create=False) for name in names]
-            with self._lmdb.begin() as txn:
-                for db in dbs:
-                    for key, data in txn.cursor(db):
-                        self.opened(key, data)
-
     def used_bytes(self) -> int:
         """Of the file: pages in use, and free ones inside it."""
         return (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]

@@ -2,10 +2,9 @@
 which trusts what it maps and could end the process.
 
     closed, on the disk         any changed byte is found, by size and checksum of the whole file
-    not closed, same boot       the process died and the page cache did not. Every page and link of the file is checked
-                                and then every row's checksum, if the file is small or its last life never came to a
-                                commit (then it may be what ended it); else the heads of the file alone, and each row
-                                when it is read
+    not closed, same boot       the process died and the page cache did not. Every page, link and row of the file is
+                                checked (`pages.py`) if it is small or its last life never came to a commit (then it
+                                may be what ended it); else the heads of the file alone, and each row when it is read
     not closed, another boot    doubtful: pages of a commit reach the disk in any order
 
 Not found are: a file above the limits whose inner pages were changed after a kill, until LMDB or a row's checksum
@@ -21,8 +20,6 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from lmdb import verify
-
 _CHUNK: Final = 1 << 20
 _PAGE_HEAD: Final = 16
 _META_PAGE: Final = 8
@@ -30,7 +27,8 @@ _MAGIC: Final = 0xBEEFC0DE
 _VERSION: Final = 1
 # magic, version, address, map size, two databases of 48 bytes, last page, transaction
 _META = struct.Struct("=IIQQ48s48sQQ")
-_PAGE_FLAGS = struct.Struct("=H")
+# number, unused, flags
+_PAGE = struct.Struct("=QHH")
 _PAGE_SIZE = struct.Struct("=I")
 _LARGEST_PAGE: Final = 0x8000
 
@@ -41,9 +39,12 @@ class FileDamaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Of the newer of the two heads of a data file. pages: how many there are. transaction: the last commit."""
+    """Of the newer of the two heads of a data file. free, main: the records of its two first trees. pages: how many
+    there are. transaction: the last commit."""
 
     page_size: int
+    free: bytes
+    main: bytes
     pages: int
     transaction: int
 
@@ -74,19 +75,12 @@ def read_heads(path: Path) -> Heads:
 def _head(data: bytes, number: int) -> Heads:
     if len(data) < _PAGE_HEAD + _META.size:
         raise FileDamaged("the data file is cut off in its heads")
-    if not _PAGE_FLAGS.unpack_from(data, 10)[0] & _META_PAGE:
+    itself, _, flags = _PAGE.unpack_from(data)
+    if itself != number or not flags & _META_PAGE:
         raise FileDamaged(f"page {number} is no head")
-    magic, version, _, _, free, _, last_page, transaction = _META.unpack_from(data, _PAGE_HEAD)
+    magic, version, _, _, free, main, last_page, transaction = _META.unpack_from(data, _PAGE_HEAD)
     if magic != _MAGIC or version != _VERSION:
         raise FileDamaged(f"head {number} is not of LMDB's format {_VERSION}")
-    return Heads(_PAGE_SIZE.unpack_from(free)[0], last_page + 1, transaction)
-
-
-def check_structure(path: Path) -> None:
-    """Every page that can be reached, every link, every count: about 100 MB a second or more."""
-    try:
-        problems: list[str] = verify.verify(str(path), subdir=False)  # type: ignore[no-untyped-call]
-    except (verify.VerifyError, ValueError, ArithmeticError, LookupError, struct.error) as error:
-        raise FileDamaged(f"{path.name}: {error}") from error
-    if problems:
-        raise FileDamaged(f"{path.name}: {problems[0]}")
+    if transaction and transaction % 2 != number:
+        raise FileDamaged(f"head {number} tells of transaction {transaction}, and they take turns")
+    return Heads(_PAGE_SIZE.unpack_from(free)[0], free, main, last_page + 1, transaction)
