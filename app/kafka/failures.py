@@ -34,6 +34,8 @@ def fatal(error: Exception, *, who: str, what: str) -> ServiceError | None:
 
 
 def describe(error: BaseException) -> str:
-    """One line; aiokafka's own texts are often empty."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text and text != type(error).__name__ else type(error).__name__
+    """One line with the name of its kind, which aiokafka's own texts hold and others do not."""
+    name, text = type(error).__name__, " ".join(str(error).split())
+    if name in text:
+        return text
+    return f"{name}: {text}" if text else name

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from app.errors import ServiceError
 from app.kafka.admin import Admin, by_leader, open_admin
 from app.kafka.clients import Target
-from app.kafka.requests import Code, Operation
+from app.kafka.cluster import Cluster
+from app.kafka.requests import Answer, Code, Operation
 from app.kafka.topic_requests import DELETE_RECORDS
 from app.streams.model import Offset, TopicPartition
 
@@ -16,8 +17,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 30.0
 """repartition.purge.interval.ms"""
-_ALREADY = (Code.NONE, Code.OFFSET_OUT_OF_RANGE)
-"""The second: another instance has deleted beyond."""
+_DONE = (Code.NONE, Code.OFFSET_OUT_OF_RANGE)
+"""The second: the log ends before that, for its topic was made anew."""
 
 
 class Purger:
@@ -53,12 +54,36 @@ class Purger:
             return
         try:
             async with open_admin(self._target) as admin:
-                await _delete(admin, due, self._target.settings.request_timeout_ms)
+                await self._delete(admin, due)
         except ServiceError as error:
             self._tell(str(error))
         else:
-            self._purged |= due
             self._told = ""
+
+    async def _delete(self, admin: Admin, due: Mapping[TopicPartition, int]) -> None:
+        """All that can be deleted is; then the first failure is raised."""
+        cluster = await admin.describe(sorted({topic for topic, _ in due}))
+        refused: list[tuple[str, Answer]] = []
+        silent: list[ServiceError] = []
+        for server, topics in _by_server(cluster, due).items():
+            try:
+                node = await admin.node(server)
+                answer = await admin.ask(node, DELETE_RECORDS, topics, self._target.settings.request_timeout_ms)
+            except ServiceError as error:
+                silent.append(error)
+                continue
+            for topic in answer["topics"]:
+                for row in topic["partitions"]:
+                    where = TopicPartition(topic["name"], row["partition_index"])
+                    if row["error_code"] in _DONE:
+                        self._purged[where] = due[where]
+                    else:
+                        refused.append((where.topic, row))
+        for name, row in refused:
+            remedy = admin.grant(Operation.DELETE, f"--topic {name}")
+            admin.check(row, f"records of topic {name} cannot be deleted", remedy)
+        if silent:
+            raise silent[0]
 
     def _tell(self, why: str) -> None:
         level = logging.DEBUG if why == self._told else logging.WARNING
@@ -66,19 +91,16 @@ class Purger:
         self._told = why
 
 
-async def _delete(admin: Admin, due: Mapping[TopicPartition, int], timeout_ms: int) -> None:
-    cluster = await admin.describe(sorted({topic for topic, _ in due}))
+def _by_server(
+    cluster: Cluster, due: Mapping[TopicPartition, int]
+) -> Mapping[str, list[tuple[str, list[tuple[int, int]]]]]:
+    """Rows of DELETE_RECORDS. Partitions without a leader are left out."""
     by_server: dict[str, list[tuple[str, list[tuple[int, int]]]]] = defaultdict(list)
     for state in cluster.topics.values():
         for server, partitions in by_leader(state, cluster):
             rows = [
                 (number, due[where]) for number in partitions if (where := TopicPartition(state.name, number)) in due
             ]
-            by_server[server].append((state.name, rows))
-    for server, topics in by_server.items():
-        answer = await admin.ask(await admin.node(server), DELETE_RECORDS, topics, timeout_ms)
-        for topic in answer["topics"]:
-            for row in topic["partitions"]:
-                if row["error_code"] not in _ALREADY:
-                    remedy = admin.grant(Operation.DELETE, f"--topic {topic['name']}")
-                    admin.check(row, f"records of topic {topic['name']} cannot be deleted", remedy)
+            if rows:
+                by_server[server].append((state.name, rows))
+    return by_server

@@ -34,7 +34,7 @@ _CREATE_ACLS = Api(
     ),
     Schema(("throttle_time_ms", Int32), ("results", Array(("error_code", Int16), ("error_message", _text)))),
 )
-_RESOURCES = {"topic": 2, "group": 3}
+_RESOURCES = {"topic": 2, "group": 3, "transactional id": 5}
 _LITERAL, _ALLOW = 3, 3
 
 

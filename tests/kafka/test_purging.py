@@ -8,11 +8,13 @@ import pytest
 from app.kafka.admin import open_admin
 from app.kafka.clients import target
 from app.kafka.purging import Purger
-from app.kafka.requests import Operation
+from app.kafka.requests import METADATA, Code, Operation
+from app.kafka.topic_requests import DELETE_RECORDS
 from app.settings import KafkaSettings
 from app.streams.model import Offset, TopicPartition
 from tests.commands.test_topics import fill
-from tests.kafka.far_sides import dead_port
+from tests.kafka.far_sides import GOOD, Handler, dead_port, serving
+from tests.kafka.far_sides import kafka as fake
 from tests.kafka.granting import allow, becomes, create_topic
 from tests.kafka.listeners import USERS, Listeners
 
@@ -42,6 +44,11 @@ async def test_what_was_committed_is_deleted_and_nothing_else(kafka: str) -> Non
     purger.note(committed("purged-repartition", p0=3))
     await purger.purge()
     assert await begins(kafka, "purged-repartition") == [3, 5, 0]
+
+    late = Purger(target(KafkaSettings(), (kafka,)), {"purged-repartition"})
+    late.note(committed("purged-repartition", p0=1, p2=1))
+    await late.purge()
+    assert await begins(kafka, "purged-repartition") == [3, 5, 1], "what another has deleted beyond is no failure"
 
 
 async def test_it_works_by_itself_every_so_often(kafka: str) -> None:
@@ -84,3 +91,66 @@ async def test_a_missing_right_is_told_with_the_command_that_grants_it(
         return "--operation Delete --topic purged-not" in caplog.text
 
     assert await becomes(told, wanted=True)
+    assert await begins(plain, "purged-not") == [0]
+
+    await allow(plain, "alice", Operation.DELETE, "topic", "purged-not")
+
+    async def purged() -> list[int]:
+        await purger.purge()
+        return await begins(plain, "purged-not")
+
+    assert await becomes(purged, [1]) == [1], "what could not be deleted is tried again, with no commit between"
+
+
+class Leaders:
+    """A cluster of two that share topic t: partition 0 is led by 1, partition 1 by 2."""
+
+    def __init__(self) -> None:
+        self.addresses = ["", ""]
+        self.leaders = [1, 2]
+        self.codes = [Code.NONE, Code.NONE]
+        self.asked: list[int] = []
+        """Node by node: one that is asked to delete is connected to anew, but for the first."""
+
+    def node(self, number: int) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.asked.append(number)
+            places = [address.split(":") for address in self.addresses]
+            brokers = [(at, host, int(port), None) for at, (host, port) in enumerate(places, start=1)]
+            partitions = [(0, at, leader, [1, 2], [1, 2]) for at, leader in enumerate(self.leaders)]
+            rows = [(at, 1, self.codes[at]) for at, leader in enumerate(self.leaders) if leader == number]
+            more = {
+                METADATA: (0, brokers, "fake", 1, [(0, "t", False, partitions)]),
+                DELETE_RECORDS: (0, [("t", rows)]),
+            }
+            await fake({**GOOD, DELETE_RECORDS.key: (1, 1)}, more=more)(reader, writer)
+
+        return handle
+
+
+async def test_who_refuses_keeps_nothing_from_being_deleted_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = Leaders()
+    cluster.codes[0] = Code.TOPIC_AUTHORIZATION_FAILED
+    async with serving(cluster.node(1)) as one, serving(cluster.node(2)) as two:
+        cluster.addresses = [one, two]
+        purger = Purger(target(KafkaSettings(), (one,)), {"t"})
+        purger.note(committed("t", p0=1, p1=1))
+        await purger.purge()
+        assert cluster.asked == [1, 2]
+        assert "--operation Delete --topic t" in caplog.text
+        await purger.purge()
+        assert cluster.asked == [1, 2, 1], "only what was refused is asked again"
+
+
+async def test_what_has_no_leader_is_deleted_when_it_has_one() -> None:
+    cluster = Leaders()
+    cluster.leaders[1] = -1
+    async with serving(cluster.node(1)) as one, serving(cluster.node(2)) as two:
+        cluster.addresses = [one, two]
+        purger = Purger(target(KafkaSettings(), (one,)), {"t"})
+        purger.note(committed("t", p0=1, p1=1))
+        await purger.purge()
+        assert cluster.asked == [1]
+        cluster.leaders[1] = 2
+        await purger.purge()
+        assert cluster.asked == [1, 1, 2], "no commit has come since"

@@ -8,8 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from app.kafka.failpoints import Step
+from app.state.metadata import read_metadata
 from app.streams import Builder, Materialized, Optimization, Reset, StreamsConfig, Topology
-from app.streams.model import TopicPartition
+from app.streams.model import Offset, TopicPartition
 from app.streams.serdes import int64, utf8
 from app.worker.worker import Worker
 from tests.worker.lived_in import STORE, counting
@@ -128,5 +129,62 @@ def test_each_source_begins_where_its_own_rule_says(kafka: str, tmp_path: Path) 
             await site.send("late", [(b"k", b"new")])
             rows = await site.read("out", 4)
         assert [value for _, value in rows] == [b"old"] * 3 + [b"new"]
+
+    asyncio.run(main())
+
+
+def test_the_state_of_a_task_that_moved_away_is_closed(kafka: str, tmp_path: Path) -> None:
+    """Whatever ends this process then costs no check, and it tells the group what lies here."""
+    site = site_of(kafka, tmp_path / "one", partitions=2)
+
+    async def main() -> None:
+        one, other = site.worker(), site.worker(tmp_path / "other")
+        async with working(one):
+            await site.send("in", [(b"k%d" % number, b"w") for number in range(100)])
+            await site.read("in-out", 100)
+            assert one.identity is not None
+            assert one.identity.slot is not None
+            slot, had = one.identity.slot.path, set(one.held())
+
+            def closed(task: object) -> bool:
+                found = read_metadata(slot / str(task))
+                return found is not None and found.clean
+
+            assert not any(closed(task) for task in had)
+            async with working(other):
+                await until(lambda: len(one.held()) == 1 and one.state == other.state == "RUNNING", "a half each")
+                [moved], [kept] = had - set(one.held()), one.held()
+                await until(lambda: closed(moved), "the state of the one that moved is closed")
+                assert not closed(kept)
+
+    asyncio.run(main())
+
+
+def test_after_a_generation_that_nobody_looked_at_a_task_begins_where_the_group_is(kafka: str, tmp_path: Path) -> None:
+    """Somebody else may have had it meanwhile, and processed more of its records."""
+    site = site_of(kafka, tmp_path)
+    source = TopicPartition(site.topic("in"), 0)
+
+    async def main() -> None:
+        worker = site.worker()
+        async with working(worker):
+            await site.send("in", [(b"k", b"w")] * 5)
+            await site.read("in-out", 5)
+            worker.pause()
+            await site.send("in", [(b"k", b"w")] * 2)
+            assert worker.stay is not None
+            group, rebalances = worker.stay.group, worker.totals.rebalances
+            assert group is not None
+            assert group.assigned is not None
+            await group.commit_offsets({source: Offset(7, "")}, group.assigned.group)
+            group.assigned = replace(group.assigned, unbroken=False)
+            group.changed.set()
+            await until(lambda: worker.totals.rebalances > rebalances, "it is looked at")
+            await until(lambda: worker.state == "RUNNING", "it runs")
+            worker.resume()
+            await site.send("in", [(b"other", b"w")])
+            rows = await site.read("in-out", 6)
+        assert rows[-1] == (b"other", (1).to_bytes(8, "big"))
+        assert worker.totals.processed == 6
 
     asyncio.run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from app.streams.stores.base import Base
 from app.streams.stores.overlay import Readable
@@ -12,6 +12,17 @@ from app.streams.stores.specs import SessionSpec, WindowSpec
 
 K = TypeVar("K")
 S = TypeVar("S", bound=WindowSpec | SessionSpec)
+
+
+class Time(Protocol):
+    """What decides which rows are shown."""
+
+    @property
+    def retention(self) -> int: ...
+    @property
+    def stream_time(self) -> int: ...
+    @property
+    def segments(self) -> Segments: ...
 
 
 class Clock:
@@ -25,6 +36,24 @@ class Clock:
         self.segments = Segments(retention, base.prefixes(), self.stream_time)
 
 
+class CommittedTime:
+    """As of the last apply: what was put since hides nothing of what is committed."""
+
+    __slots__ = ("_base", "retention")
+
+    def __init__(self, retention: int, base: Base) -> None:
+        self.retention = retention
+        self._base = base
+
+    @property
+    def stream_time(self) -> int:
+        return self._base.marks().stream_time
+
+    @property
+    def segments(self) -> Segments:
+        return Segments(self.retention, self._base.prefixes(), self.stream_time)
+
+
 class SegmentedView(Generic[K, S]):
     """Where the rows are, and what their keys are made of."""
 
@@ -34,13 +63,13 @@ class SegmentedView(Generic[K, S]):
         self,
         spec: S,
         rows: Readable,
-        clock: Clock,
+        clock: Time,
         serialize_key: Callable[[K], bytes],
         deserialize_key: Callable[[bytes], K],
     ) -> None:
         self._spec = spec
         self._rows = rows
-        self._clock = clock
+        self._clock: Time = clock
         self._serialize_key = serialize_key
         self._deserialize_key = deserialize_key
 

@@ -15,7 +15,7 @@ from app.streams.errors import StoreRefused
 from app.streams.model import Row, Windowed
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry
-from app.streams.stores.segmented_view import Clock, SegmentedView
+from app.streams.stores.segmented_view import Clock, CommittedTime, SegmentedView
 from app.streams.stores.segments import LARGEST_LONG, NO_SEGMENT, after_segment, highest_row, time_index
 from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import LoggedHeaders, SessionSpec
@@ -213,6 +213,7 @@ class SessionStore(Staged, SessionView[K, V]):
     kind = "session"
     # Whether a record cache holds writes back and forwards them later.
     caches = False
+    _clock: Clock
 
     def __init__(self, spec: SessionSpec, home: Home) -> None:
         self.spec = spec
@@ -261,8 +262,9 @@ class SessionStore(Staged, SessionView[K, V]):
 
     def committed(self) -> SessionView[K, V]:
         """What has been applied, and nothing newer."""
-        rows = Committed(self._overlay.base, self._overlay.decode)
-        return SessionView(self.spec, rows, self._clock, self._serialize_key, self._deserialize_key)
+        base = self._overlay.base
+        rows, time = Committed(base, self._overlay.decode), CommittedTime(self.spec.retention, base)
+        return SessionView(self.spec, rows, time, self._serialize_key, self._deserialize_key)
 
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         segments = self._clock.segments

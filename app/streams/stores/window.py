@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from app.streams.model import Row
 from app.streams.stores.base import Marks
 from app.streams.stores.overlay import Committed, Entry
-from app.streams.stores.segmented_view import Clock
+from app.streams.stores.segmented_view import Clock, CommittedTime
 from app.streams.stores.segments import FIRST_INDEX, NO_SEGMENT, time_index
 from app.streams.stores.slices import ALL, pieces
 from app.streams.stores.specs import LoggedHeaders, WindowSpec
@@ -57,6 +57,7 @@ class WindowStore(Staged, WindowView[K, V]):
     kind = "window"
     # Whether a record cache holds writes back and forwards them later.
     caches = False
+    _clock: Clock
 
     def __init__(self, spec: WindowSpec, home: Home) -> None:
         self.spec = spec
@@ -155,8 +156,9 @@ class WindowStore(Staged, WindowView[K, V]):
 
     def committed(self) -> WindowView[K, V]:
         """What has been applied, and nothing newer."""
-        rows = Committed(self._overlay.base, self._overlay.decode)
-        return WindowView(self.spec, rows, self._clock, self._serialize_key, self._deserialize_key)
+        base = self._overlay.base
+        rows, time = Committed(base, self._overlay.decode), CommittedTime(self.spec.retention, base)
+        return WindowView(self.spec, rows, time, self._serialize_key, self._deserialize_key)
 
     def sealing(self, every: int = ALL) -> Generator[None, None, list[Row]]:
         segments = self._clock.segments

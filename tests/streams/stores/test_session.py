@@ -77,7 +77,7 @@ class Model:
     def shown(
         self, lo: bytes | None, hi: bytes | None, earliest_end: int, latest_start: int, state: State
     ) -> list[Any]:
-        earliest = max(earliest_end, self.state.stream_time - RETENTION + 1)
+        earliest = max(earliest_end, state.stream_time - RETENTION + 1)
         return [
             (key, start, end, value)
             for (key, start, end), value in state.rows.items()
@@ -111,7 +111,7 @@ def assert_reads(view: Any, model: Model, state: State) -> None:
         assert len(list(view.fetch_keys(lo, hi))) == len(model.shown(lo, hi, 0, LARGEST_LONG, state))
     for key, start, end in list(state.rows)[:5]:
         found = [value for *_, value in model.shown(key, key, end, LARGEST_LONG, state)]
-        hidden = end < model.state.stream_time - RETENTION + 1
+        hidden = end < state.stream_time - RETENTION + 1
         assert view.get(key, start, end) == (None if hidden else state.rows[key, start, end])
         assert hidden or found
     assert view.get(b"nobody", 0, 0) is None
@@ -119,8 +119,8 @@ def assert_reads(view: Any, model: Model, state: State) -> None:
 
 def assert_found_by_end(view: Any, model: Model, state: State) -> None:
     """Shown until their segment is dropped, if the store is persistent."""
-    earliest = 0 if model.spec.persistent else model.state.stream_time - RETENTION + 1
-    live = (model.state.stream_time - RETENTION) // INTERVAL if not model.spec.persistent else -1
+    earliest = 0 if model.spec.persistent else state.stream_time - RETENTION + 1
+    live = (state.stream_time - RETENTION) // INTERVAL if not model.spec.persistent else -1
     rows = [
         (key, start, end, value)
         for (key, start, end), value in state.rows.items()
@@ -161,8 +161,10 @@ def test_a_session_store_is_a_list_with_rules(spec: SessionSpec, steps: list[Any
         assert living.ctx.dropped_records == model.state.dropped
     assert living.store.stream_time == model.state.stream_time
     assert_reads(living.store, model, model.state)
+    assert_reads(living.store.committed(), model, model.committed)
     if spec.time_ordered or not spec.persistent:
         assert_found_by_end(living.store, model, model.state)
+        assert_found_by_end(living.store.committed(), model, model.committed)
     else:
         with pytest.raises(StoreRefused, match="not ordered by time"):
             living.store.find_sessions_by_end(0, 1)

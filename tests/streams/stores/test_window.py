@@ -88,7 +88,7 @@ class Model:
         self.state = State(rows, stream_time, number, dropped)
 
     def shown(self, lo: bytes | None, hi: bytes | None, time_from: int, time_to: int, state: State) -> list[Any]:
-        earliest = self.state.stream_time - RETENTION + (0 if self.spec.time_ordered and self.spec.persistent else 1)
+        earliest = state.stream_time - RETENTION + (0 if self.spec.time_ordered and self.spec.persistent else 1)
         return [
             (key, start, number, value)
             for (key, start, number), value in state.rows.items()
@@ -290,3 +290,27 @@ def test_the_edge_of_retention(persistent: bool, time_ordered: bool, first_shown
     assert living.ctx.dropped_records == 0
     living.store.put(b"late", 1, 100)
     assert living.ctx.dropped_records == (0 if taken else 1)
+
+
+def test_a_put_that_is_not_committed_hides_no_committed_window() -> None:
+    living = Living(WindowSpec(name="st", key=raw, value=int64, retention=100, size=10))
+    living.store.put(b"k", 1, 0)
+    living.commit()
+    view = living.store.committed()
+    living.store.put(b"k", 2, 1_000_000)
+    assert list(living.store.fetch(b"k", 0, 9)) == []
+    assert list(view.fetch(b"k", 0, 9)) == [(0, 1)]
+    living.crash()
+    living.store.put(b"k", 3, 1_000)
+    living.commit()
+    assert list(living.store.committed().fetch(b"k", 0, 2_000)) == [(1_000, 3)]
+
+
+def test_a_view_of_what_is_committed_moves_with_the_commits() -> None:
+    living = Living(WindowSpec(name="st", key=raw, value=int64, retention=100_000, size=10))
+    view = living.store.committed()
+    for start in (0, 70_000, 140_000):
+        living.store.put(b"k", start, start)
+        living.commit()
+    assert list(view.fetch(b"k", 0, LARGEST_LONG)) == [(70_000, 70_000), (140_000, 140_000)]
+    assert view.get(b"k", 0) is None
