@@ -57,7 +57,7 @@ async def write(order: Order, begin: int, end: int) -> None:
     options = client_options(KafkaSettings(), (order.servers,))
     async with transactional_producer(options, TransactionOptions(f"{order.application}-writer")) as producer:
         producer.begin()
-        writer = RowWriter(producer, lambda _topic: order.partitions, eager=False)
+        writer = RowWriter(producer, lambda _topic: order.partitions)
         sending = asyncio.ensure_future(writer.run())
         try:
             for first in range(begin, end, TRANSACTION):

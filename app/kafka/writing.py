@@ -17,7 +17,7 @@ from app.kafka.outcomes import TransactionFailed, failed
 from app.kafka.transport import Transport
 from app.streams.errors import StreamsError
 from app.streams.hashing import Partitioner
-from app.streams.model import Headers, Row, TopicPartition, row
+from app.streams.model import Headers, Outbound, Row, TopicPartition, row
 
 WORTH_SENDING = 128 * 1024
 """Bytes from which a batch that is not full goes to a partition that has nothing under way: the size at which a
@@ -64,7 +64,7 @@ class WriterStatistics:
 class _Lane:
     """One partition: a batch that is filled, closed ones that wait, and at most one under way."""
 
-    __slots__ = ("append", "batch", "later", "partition", "ready", "route", "rows", "under_way", "waiting")
+    __slots__ = ("append", "batch", "later", "partition", "pushed", "ready", "route", "rows", "under_way", "waiting")
 
     def __init__(self, route: _Route, partition: int) -> None:
         self.route, self.partition = route, partition
@@ -78,6 +78,8 @@ class _Lane:
         self.under_way = False
         self.ready = False
         """In the writer's queue of lanes to send from."""
+        self.pushed = False
+        """`batch` goes as soon as nothing is under way, whatever its size."""
 
 
 class _Route(dict[int, _Lane]):
@@ -132,10 +134,11 @@ class RowWriter:
     """`write` rows at any time; `run` sends them in the background; for a commit `cut`, `flush`, and after the next
     `begin` of the transport `reopen`.
 
-    eager: a row goes at once when nothing of its partition is under way; else when a batch is worth sending, or at the
-    cut. In both, one batch of a partition is under way and the next fills meanwhile: the producer never waits for one
-    partition while another could go. refused: takes a row that is too large and gives one in its stead, or None to drop
-    it; without it, RowTooLarge is raised. limits: max.message.bytes of a topic, where it may be less than a batch.
+    A batch goes when it is worth sending, when it is pushed, or at the cut. One batch of a partition is under way and
+    the next fills meanwhile: the producer never waits for one partition while another could go.
+
+    refused: takes a row that is too large and gives one in its stead, or None to drop it; without it, RowTooLarge is
+    raised. limits: max.message.bytes of a topic, where it may be less than a batch.
     """
 
     def __init__(
@@ -143,14 +146,12 @@ class RowWriter:
         transport: Transport,
         partitions: Callable[[str], int | None],
         *,
-        eager: bool,
         refused: Callable[[Row, RowTooLarge], Row | None] | None = None,
         max_row_bytes: int = MAX_ROW_BYTES,
         limits: Callable[[str], int | None] = lambda _topic: None,
     ) -> None:
         self._transport = transport
         self._routes = _Routes(partitions, limits)
-        self._eager = eager
         self._refused = refused
         self._max_row_bytes = max_row_bytes
         self._open: dict[_Lane, BatchBuilder] = {}
@@ -166,11 +167,12 @@ class RowWriter:
         self._closed_rows = self._closed_bytes = self._under_way = 0
         self._sent_rows = self._sent_bytes = self._sent_batches = 0
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Iterable[Outbound]) -> None:
         """Takes them all. Raises UnknownTopic, RowTooLarge: the rows before that one are taken."""
-        routes, now = self._routes, 0
+        routes, now, last = self._routes, 0, None
         for topic, number, key, value, timestamp, headers in rows:
-            route = routes[topic]
+            if topic is not last:
+                route, last = routes[topic], topic
             if number is None:
                 number = route.keyless if key is None else route.partitioner[key]
             if timestamp is None:
@@ -188,6 +190,13 @@ class RowWriter:
         """Partitions with rows that have not gone."""
         lanes = (lane for route in self._routes.values() for lane in route.values() if lane.rows or lane.waiting)
         return {TopicPartition(lane.route.topic, lane.partition) for lane in lanes}
+
+    def push(self) -> None:
+        """No more rows are at hand: what there is need not wait for company. Not for rows after a cut."""
+        if not self._cut:
+            for lane in self._open:
+                lane.pushed = True
+                self._offer(lane)
 
     def cut(self) -> None:
         """All rows so far belong to the transaction that is committed next, later ones to the one after it."""
@@ -276,7 +285,7 @@ class RowWriter:
         self._closed_bytes += batch.size()
         del self._open[lane]
         lane.route.closed(lane.partition)
-        lane.batch, lane.append, lane.rows = None, _nothing_fits, 0
+        lane.batch, lane.append, lane.rows, lane.pushed = None, _nothing_fits, 0, False
         if self._cut:
             lane.later.append(batch)
         else:
@@ -294,7 +303,7 @@ class RowWriter:
     def _worth_closing(self, lane: _Lane) -> bool:
         if self._cut or lane.batch is None:
             return False
-        return self._eager or int(lane.batch.size()) >= WORTH_SENDING
+        return lane.pushed or int(lane.batch.size()) >= WORTH_SENDING
 
     async def _hand_over(self) -> None:
         if self._failure is not None:

@@ -30,6 +30,8 @@ IDLE_MS = 50
 WAITING_BYTES = 32 * 1024 * 1024
 """Rows that wait for their transaction: with more, nothing is processed until some have gone."""
 RETRY_AFTER = 0.5
+PUSH_EVERY = 0.05
+"""Seconds after which rows that are visible before the commit go in batches of any size, although more are coming."""
 PREPARE_MS = 40
 """So long before a commit is due it is announced: the coordinator has answered by then on a slow machine too."""
 BLOCKED_FOR = 5.0
@@ -48,6 +50,8 @@ class LifeOptions:
     overlay_rows: int
     """Changed rows of one task that are committed before the interval is over."""
     acceptable_lag: int
+    visible_at_once: bool
+    """Rows are not held back by their transaction: they go when nothing else is at hand."""
 
 
 class Rebalance:
@@ -99,6 +103,7 @@ class Life:
         self._blocked: dict[TopicPartition, float] = {}
         self._committed_at = time.monotonic()
         self._prepared = False
+        self._pushed_at = time.monotonic()
         self._warm_at = time.monotonic()
 
     async def run(self, stop: asyncio.Event, paused: Callable[[], bool]) -> None:
@@ -125,8 +130,10 @@ class Life:
             if self._rebalance.holding:
                 await self._hold()
             elif paused():
+                self._push(busy=False)
                 await asyncio.sleep(IDLE_MS / 1000)
             elif self._writer.waiting_bytes > WAITING_BYTES or self._overgrown():
+                self._push(busy=True)
                 await asyncio.sleep(0.001)
             else:
                 await self._turn()
@@ -185,6 +192,7 @@ class Life:
         """Fetch what there is, and process a slice of each task."""
         processing, wanted = self._processing, self._processing.wanted()
         busy = await processing.turn()
+        self._push(busy=bool(busy))
         if wanted:
             epoch = self._means.group.epoch
             fetched = await self._fetch(wanted, timeout_ms=0 if busy else self._patience_ms())
@@ -195,6 +203,15 @@ class Life:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._patience_ms() / 1000):
                     await self._means.group.changed.wait()
+
+    def _push(self, *, busy: bool) -> None:
+        """While more is at hand batches grow: small ones would cost what is lacking then."""
+        if not self._options.visible_at_once:
+            return
+        now = time.monotonic()
+        if not busy or now - self._pushed_at >= PUSH_EVERY:
+            self._pushed_at = now
+            self._writer.push()
 
     async def _fetch(self, wanted: list[TopicPartition], timeout_ms: int) -> list[Fetched]:
         now = time.monotonic()

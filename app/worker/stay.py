@@ -179,7 +179,6 @@ class Stay:
             writer = self.writer = RowWriter(
                 transport,
                 self.partitions,
-                eager=not settings.exactly_once,
                 refused=refusals(given.topology),
                 limits=self.internal.limits.get,
             )
@@ -195,7 +194,9 @@ class Stay:
                 settings.transaction_timeout_ms,
             )
             committer = Committer(transport, writer, self._totals, given.purger.note)
-            options = LifeOptions(settings.commit_every_ms, settings.max_overlay_rows, ACCEPTABLE_LAG)
+            options = LifeOptions(
+                settings.commit_every_ms, settings.max_overlay_rows, ACCEPTABLE_LAG, not settings.exactly_once
+            )
             life = Life(tasks, means, committer, self._rebalance, options)
             try:
                 await life.run(stop, paused)

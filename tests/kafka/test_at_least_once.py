@@ -176,12 +176,13 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_and_doubles_nothing(
     log.create()
     async with producer(log, committed, within_ms=60_000) as transport:
         transport.begin()
-        writer = RowWriter(transport, lambda _: 2, eager=True)
+        writer = RowWriter(transport, lambda _: 2)
         running = asyncio.create_task(writer.run())
         killing = asyncio.create_task(asyncio.to_thread(broker.restart))
         count = 0
         while not killing.done():
             writer.write([Row(log.topic, count % 2, None, b"%d" % count, START_MS, ())])
+            writer.push()
             count += 1
             await asyncio.sleep(0.005)
         await killing

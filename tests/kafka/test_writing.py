@@ -26,23 +26,23 @@ STEPS = st.lists(
         st.tuples(st.just("write"), st.integers(1, 30)),
         st.tuples(st.just("large"), st.integers(1, 3)),
         st.tuples(st.just("confirm"), st.integers(0, 2)),
-        st.tuples(st.sampled_from(["turn", "gate", "cut", "reopen"]), st.just(0)),
+        st.tuples(st.sampled_from(["turn", "push", "gate", "cut", "reopen"]), st.just(0)),
     ),
     max_size=60,
 )
 
 
-@given(steps=STEPS, eager=st.booleans(), background=st.booleans(), drawn=st.randoms(use_true_random=False))
+@given(steps=STEPS, background=st.booleans(), drawn=st.randoms(use_true_random=False))
 def test_each_row_is_in_its_transaction_and_in_order(
-    steps: list[Step], *, eager: bool, background: bool, drawn: random.Random
+    steps: list[Step], *, background: bool, drawn: random.Random
 ) -> None:
-    asyncio.run(follow(steps, eager=eager, background=background, drawn=drawn))
+    asyncio.run(follow(steps, background=background, drawn=drawn))
 
 
-async def follow(steps: list[Step], *, eager: bool, background: bool, drawn: random.Random) -> None:
+async def follow(steps: list[Step], *, background: bool, drawn: random.Random) -> None:
     """What was written before a cut is in that transaction, per partition in the order of the writing."""
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 3, eager=eager)
+    writer = RowWriter(transport, lambda _: 3)
     running = asyncio.create_task(writer.run()) if background else None
     flushing: asyncio.Task[None] | None = None
     expected: list[dict[TopicPartition, list[int]]] = [defaultdict(list)]
@@ -71,6 +71,8 @@ async def follow(steps: list[Step], *, eager: bool, background: bool, drawn: ran
                     expected[-1][TopicPartition("t", row.partition or 0)].append(count)
                     count += 1
                 writer.write(rows)
+            case "push":
+                writer.push()
             case "confirm":
                 if (where := TopicPartition("t", much)) in transport.under_way:
                     transport.confirm(where)
@@ -110,7 +112,7 @@ async def follow(steps: list[Step], *, eager: bool, background: bool, drawn: ran
 
 async def test_what_fills_batches_after_the_cut_goes_with_the_next_transaction() -> None:
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 1, eager=True)
+    writer = RowWriter(transport, lambda _: 1)
     writer.write([numbered(0)])
     writer.cut()
     writer.write([numbered(number, size=700) for number in range(1, 10)])
@@ -123,15 +125,19 @@ async def test_what_fills_batches_after_the_cut_goes_with_the_next_transaction()
     assert (writer.waiting_rows, writer.waiting_bytes) == (0, 0)
 
 
-async def test_eager_rows_go_at_once_unless_their_partition_is_busy() -> None:
+async def test_pushed_rows_go_at_once_unless_their_partition_is_busy() -> None:
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 2, eager=True)
+    writer = RowWriter(transport, lambda _: 2)
     running = asyncio.create_task(writer.run())
     (sent,) = transport.transactions
     writer.write([numbered(1), numbered(2)])
     await settle()
+    assert numbers(sent) == []
+    writer.push()
+    await settle()
     assert numbers(sent) == [1, 2]
     writer.write([numbered(3), numbered(4, 1)])
+    writer.push()
     await settle()
     assert numbers(sent) == [1, 2, 4]
     writer.write([numbered(5)])
@@ -139,12 +145,16 @@ async def test_eager_rows_go_at_once_unless_their_partition_is_busy() -> None:
     await settle()
     assert numbers(sent) == [1, 2, 4, 3, 5]
     assert len(sent) == 3
+    transport.confirm(TopicPartition("t", 0))
+    writer.write([numbered(6)])
+    await settle()
+    assert len(sent) == 3  # that push was for rows that have gone
     running.cancel()
 
 
-async def test_without_eagerness_a_batch_waits_until_it_is_worth_it() -> None:
+async def test_a_batch_waits_until_it_is_worth_it() -> None:
     transport = Recording(batch_bytes=512 * 1024)
-    writer = RowWriter(transport, lambda _: 1, eager=False)
+    writer = RowWriter(transport, lambda _: 1)
     running = asyncio.create_task(writer.run())
     (sent,) = transport.transactions
     writer.write([numbered(number, size=200) for number in range(400)])
@@ -166,11 +176,12 @@ async def test_without_eagerness_a_batch_waits_until_it_is_worth_it() -> None:
 
 async def test_a_partition_that_is_slow_holds_no_other_up() -> None:
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 2, eager=True)
+    writer = RowWriter(transport, lambda _: 2)
     running = asyncio.create_task(writer.run())
     (sent,) = transport.transactions
     for number in range(20):
         writer.write([numbered(number, number % 2, size=1_500)])
+        writer.push()
         await settle()
         if number % 2:
             transport.confirm(TopicPartition("t", 1))
@@ -182,9 +193,10 @@ async def test_a_partition_that_is_slow_holds_no_other_up() -> None:
 
 async def test_a_failed_batch_ends_run_and_flush() -> None:
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 1, eager=True)
+    writer = RowWriter(transport, lambda _: 1)
     running = asyncio.create_task(writer.run())
     writer.write([numbered(1)])
+    writer.push()
     await settle()
     transport.under_way[TopicPartition("t", 0)].set_exception(ConnectionError("gone"))
     await settle()
@@ -197,10 +209,11 @@ async def test_a_failed_batch_ends_run_and_flush() -> None:
 
 async def test_what_the_transport_refuses_ends_run_and_a_flush_that_waits() -> None:
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 2, eager=True)
+    writer = RowWriter(transport, lambda _: 2)
     running = asyncio.create_task(writer.run())
     transport.gate.clear()
     writer.write([numbered(1)])
+    writer.push()
     await settle()
     writer.cut()
     flushing = asyncio.create_task(writer.flush())
@@ -215,7 +228,7 @@ async def test_what_the_transport_refuses_ends_run_and_a_flush_that_waits() -> N
 
 async def test_a_row_that_is_too_large_is_named_or_given_away() -> None:
     transport = Recording()
-    writer = RowWriter(transport, lambda _: 1, eager=False, max_row_bytes=5_000)
+    writer = RowWriter(transport, lambda _: 1, max_row_bytes=5_000)
     with pytest.raises(RowTooLarge, match="for topic t is larger than a request may be: 5000") as raised:
         writer.write([numbered(1, size=3_000), numbered(2, size=6_000), numbered(3)])
     assert (raised.value.topic, raised.value.size > 6_000) == ("t", True)
@@ -225,7 +238,7 @@ async def test_a_row_that_is_too_large_is_named_or_given_away() -> None:
         asked.append((row, error))
         return numbered(-2) if row.value is not None and row.value.startswith(b"2") else None
 
-    kept = RowWriter(transport, lambda _: 1, eager=False, refused=instead, max_row_bytes=5_000)
+    kept = RowWriter(transport, lambda _: 1, refused=instead, max_row_bytes=5_000)
     kept.write([numbered(1, size=3_000), numbered(2, size=6_000), numbered(3), numbered(4, size=9_000), numbered(5)])
     kept.cut()
     flushing = asyncio.create_task(kept.flush())
@@ -239,7 +252,7 @@ async def test_a_row_that_is_too_large_is_named_or_given_away() -> None:
 
 def test_topics_and_partitions_that_are_not_there_are_named() -> None:
     counts = {"known": 3}
-    writer = RowWriter(Recording(), counts.get, eager=False)
+    writer = RowWriter(Recording(), counts.get)
     with pytest.raises(UnknownTopic, match="topic other does not exist"):
         writer.write([numbered(1, None, "other")])
     for wrong in (-1, 3):
@@ -249,7 +262,7 @@ def test_topics_and_partitions_that_are_not_there_are_named() -> None:
 
 async def test_keys_choose_partitions_as_javas_do_and_rows_without_one_stay_together() -> None:
     transport, counts = Recording(), {"t": 4}
-    writer = RowWriter(transport, counts.get, eager=False)
+    writer = RowWriter(transport, counts.get)
     keys = [b"key-%d" % number for number in range(50)]
     writer.write([Row("t", None, key, b"", None, ()) for key in keys])
     await commit(writer, transport)
@@ -295,7 +308,7 @@ async def test_transactions_on_a_real_broker(kafka: str) -> None:
     drawn = random.Random(9)
     async with transactional_producer(log.options, TransactionOptions(log.topic, batch_bytes=20_000)) as producer:
         producer.begin()
-        writer = RowWriter(producer, lambda _: 4, eager=False)
+        writer = RowWriter(producer, lambda _: 4)
         running = asyncio.create_task(writer.run())
         before = time.time_ns() // 1_000_000
         for round_ in range(20):
@@ -338,14 +351,15 @@ async def test_a_topic_that_takes_only_small_batches_fails_the_transaction(kafka
     log.create(**{"max.message.bytes": "1000"})
     async with transactional_producer(log.options, TransactionOptions(log.topic)) as producer:
         producer.begin()
-        writer = RowWriter(producer, lambda _: 1, eager=True)
+        writer = RowWriter(producer, lambda _: 1)
         writer.write([numbered(1, topic=log.topic, size=5_000)])
+        writer.push()
         with pytest.raises(Aborted, match=f"MessageSizeTooLargeError: {log.topic}-0"):
             async with asyncio.timeout(20):
                 await writer.run()
 
 
-async def test_eager_rows_are_there_before_the_commit(kafka: str) -> None:
+async def test_pushed_rows_are_there_before_the_commit(kafka: str) -> None:
     log = Log(kafka)
     log.create()
 
@@ -354,10 +368,11 @@ async def test_eager_rows_are_there_before_the_commit(kafka: str) -> None:
 
     async with at_least_once_producer(log.options, commit_offsets=commit_offsets) as producer, log.reader() as reader:
         producer.begin()
-        writer = RowWriter(producer, lambda _: 1, eager=True)
+        writer = RowWriter(producer, lambda _: 1)
         running = asyncio.create_task(writer.run())
         for number in range(3):
             writer.write([numbered(number, topic=log.topic)])
+            writer.push()
             parts = await fetched_until(reader, {log.all[0]: number + 1})
             assert [row[3] for row in joined(parts[log.all[0]])] == [b"%d" % number]
         writer.cut()

@@ -20,7 +20,7 @@ async def test_batches_are_no_larger_than_their_topic_takes() -> None:
         return await send(batch, topic, partition)
 
     transport.send_batch = sending  # type: ignore[assignment,method-assign]
-    writer = RowWriter(transport, lambda _: 1, eager=False, limits={"small": 1_000}.get)
+    writer = RowWriter(transport, lambda _: 1, limits={"small": 1_000}.get)
     writer.write([Row(topic, 0, None, b"x" * 300, 0, ()) for topic in ("small", "large") for _ in range(9)])
     writer.cut()
     flushing = asyncio.create_task(writer.flush())

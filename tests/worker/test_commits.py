@@ -1,6 +1,7 @@
 """When is committed, and what that lets go: between two intervals, at a stop, before a rebalance."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,34 @@ def test_what_was_repartitioned_and_committed_is_purged(kafka: str, tmp_path: Pa
             async with log_bounds(site.options) as bounds, asyncio.timeout(20):
                 while (await bounds.begins([between]))[between] < 10:
                     await worker.given.purger.purge()
+
+    asyncio.run(main())
+
+
+def slow(builder: Builder, site: Site) -> None:
+    def slowly(_key: str, value: str) -> str:
+        time.sleep(0.01)
+        return value
+
+    words = builder.stream(site.topic("in"), key=utf8, value=utf8)
+    words.map_values(slowly).to(site.topic("out"), key=utf8, value=utf8)
+
+
+def test_at_least_once_outputs_are_there_long_before_the_commit(kafka: str, tmp_path: Path) -> None:
+    """When there is nothing else to do; and while there always is, after a moment."""
+    site = Site(kafka, tmp_path, slow, partitions=1)
+    site.create("in", "out")
+
+    async def main() -> None:
+        worker = site.worker(guarantee="at_least_once", commit_interval_ms=NEVER_MS)
+        await site.send("in", [(b"k", b"word")] * 300)
+        async with working(worker):
+            await site.read("out", 1)
+            assert worker.totals.processed < 300
+            for _ in range(20):
+                await site.send("in", [(b"k", b"word")])
+            await site.read("out", 320)
+            assert worker.totals.commits.count == 0
 
     asyncio.run(main())
 

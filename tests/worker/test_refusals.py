@@ -85,7 +85,7 @@ def test_a_letter_that_is_too_large_is_written_shortened(
     """A message that quotes its record makes the letter larger than the record was; the record is the last to be cut,
     and one that was cut is not taken for what came."""
     first = Row(LETTERS, 0, b"k", value, 5, reasons(**said))
-    writer = RowWriter(Recording(), lambda _: 1, eager=False, refused=refusals(topology()))
+    writer = RowWriter(Recording(), lambda _: 1, refused=refusals(topology()))
     writer.write([first])
     assert writer.waiting_rows == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
