@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.streams.model import Headers, Row, TaskId
+from app.streams.model import Headers, Outbound, TaskId
 
 
 class Context:
@@ -48,8 +48,8 @@ class Context:
         self.dropped_records = 0
         self.dead_letters = 0
         self.punctuations = 0
-        self.outputs: list[Row] = []
-        self.emit: Callable[[Row], None] = self.outputs.append
+        self.outputs: list[Outbound] = []
+        self.emit: Callable[[Outbound], None] = self.outputs.append
 
     def dropped(self, count: int = 1) -> None:
         """Count records that end here without a result (N9)."""

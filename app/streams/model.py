@@ -17,6 +17,10 @@ Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 # (offset, timestamp in ms, key, value, headers): a record as it came, its bytes untouched.
 Inbound: TypeAlias = tuple[int, int, bytes | None, bytes | None, Headers]
 
+# (topic, partition, key, value, timestamp in ms, headers): a `Row` without its names. They cost 0.1 us
+# when a row is made and again when it is taken apart, so what is sent for each record goes without.
+Outbound: TypeAlias = tuple[str, int | None, bytes | None, bytes | None, int | None, Headers]
+
 # (new, old, is latest): what travels between tables. Plain, since one is made for each update.
 Change: TypeAlias = tuple[Any, Any, bool]
 
@@ -36,9 +40,7 @@ class Row(NamedTuple):
 
 
 # Row(...) runs a Python-level __new__; this takes the tuple as it is, in a third of the time.
-row: Callable[[tuple[str, int | None, bytes | None, bytes | None, int | None, Headers]], Row] = partial(
-    tuple.__new__, Row
-)
+row: Callable[[Outbound], Row] = partial(tuple.__new__, Row)
 
 
 class Windowed(NamedTuple, Generic[K]):
@@ -153,6 +155,6 @@ class Commit:
 
     task: TaskId
     number: int
-    outputs: tuple[Row, ...] = ()
+    outputs: tuple[Outbound, ...] = ()
     changelog: tuple[Row, ...] = ()
     offsets: Mapping[TopicPartition, Offset] = field(default_factory=dict)

@@ -111,7 +111,7 @@ class Run:
         task.applied(commit)
         spent = time.process_time() - began
         kept += [list(commit.outputs), list(commit.changelog)]
-        return spent, [row for rows in kept for row in rows]
+        return spent, [Row._make(row) for rows in kept for row in rows]
 
     def check(self, piece: Iterable[tuple[str, Inbound]], rows: Iterable[Row]) -> None:
         for row in rows:

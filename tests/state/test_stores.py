@@ -15,7 +15,7 @@ from app.state import TaskState, open_task_state
 from app.streams.config import StreamsConfig
 from app.streams.dsl.builder import Builder
 from app.streams.dsl.options import Materialized
-from app.streams.model import Commit, Row, TaskId
+from app.streams.model import Commit, Outbound, Row, TaskId
 from app.streams.serdes import int64, utf8
 from app.streams.stores import Base, memory_base
 from app.streams.stores.specs import StoreSpec
@@ -93,7 +93,7 @@ class Life:
         task.start(0)
         return task
 
-    def run(self, records: list[tuple[str, int]]) -> list[Row]:
+    def run(self, records: list[tuple[str, int]]) -> list[Outbound]:
         rows = []
         for key, timestamp in records:
             rows.append((self.offset, timestamp, key.encode(), b"v", ()))

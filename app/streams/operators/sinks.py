@@ -8,7 +8,7 @@ from typing import Any
 from app.streams import hashing
 from app.streams.context import Context
 from app.streams.errors import StreamsError
-from app.streams.model import Forward, RecordMetadata, row
+from app.streams.model import Forward, RecordMetadata
 from app.streams.serdes import Serde, SessionWindowedSerde, WindowedSerde
 from app.streams.topology.nodes import Partitioner, SinkNode
 from app.streams.topology.runtime import TaskParts
@@ -38,15 +38,13 @@ def _plain(topic: str, key_serde: Serde[Any], value_serde: Serde[Any], ctx: Cont
 
     def step(key: Any, value: Any) -> None:
         emit(
-            row(
-                (
-                    topic,
-                    None,
-                    None if key is None else key_bytes(key),
-                    None if value is None else value_bytes(value),
-                    ctx.timestamp,
-                    ctx.headers,
-                )
+            (
+                topic,
+                None,
+                None if key is None else key_bytes(key),
+                None if value is None else value_bytes(value),
+                ctx.timestamp,
+                ctx.headers,
             )
         )
 
@@ -67,14 +65,14 @@ def _partitioned(
         raw_key = None if key is None else key_bytes(key)
         raw_value = None if value is None else value_bytes(value)
         if chosen is None:
-            emit(row((topic, None, raw_key, raw_value, ctx.timestamp, ctx.headers)))
+            emit((topic, None, raw_key, raw_value, ctx.timestamp, ctx.headers))
             return
         if not chosen:
             ctx.dropped()
         for partition in chosen:
             if not 0 <= partition < count:
                 raise StreamsError(f"the partitioner of topic {topic} chose {partition}, but it has {count} partitions")
-            emit(row((topic, partition, raw_key, raw_value, ctx.timestamp, ctx.headers)))
+            emit((topic, partition, raw_key, raw_value, ctx.timestamp, ctx.headers))
 
     return step
 

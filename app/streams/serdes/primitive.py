@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import uuid as _uuid
 from collections.abc import Callable
-from functools import partial
 from typing import Final, Generic, TypeVar
 
 from app.streams.serdes.serde import Serde
@@ -63,6 +62,14 @@ def _read_float64(data: bytes) -> float:
     return value
 
 
+def _read_utf8(data: bytes) -> str:
+    """As StringDeserializer, which replaces malformed bytes by U+FFFD instead of failing."""
+    try:
+        return data.decode()  # an error handler, even one that is not needed, costs as much again
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace")
+
+
 def _write_uuid(value: _uuid.UUID) -> bytes:
     return str(value).encode()
 
@@ -71,8 +78,7 @@ def _read_uuid(data: bytes) -> _uuid.UUID:
     return _uuid.UUID(data.decode())
 
 
-# As StringDeserializer, which replaces malformed bytes by U+FFFD instead of failing.
-utf8: Final[Serde[str]] = _Plain("utf8", str.encode, partial(bytes.decode, encoding="utf-8", errors="replace"))
+utf8: Final[Serde[str]] = _Plain("utf8", str.encode, _read_utf8)
 raw: Final[Serde[bytes]] = _Plain("raw", _same, _same)
 int32: Final[Serde[int]] = _Plain("int32", _INT32.pack, _read_int32, width=4)
 int64: Final[Serde[int]] = _Plain("int64", _INT64.pack, _read_int64, width=8)

@@ -38,8 +38,10 @@ def _any_json() -> Any:
 
 
 _ANY: Final = _any_json()
-# Only its refusal of integers beyond 64 bits is used; a walk in Python would cost twice as much.
+# For its refusal of integers beyond 64 bits; a walk in Python would cost twice as much. Its bytes only tell whether a
+# float is among them.
 _fits_64_bits: Final = msgspec.msgpack.Encoder().encode
+_FLOAT: Final = 0xCB
 
 
 class _Json(Generic[T]):
@@ -57,10 +59,10 @@ class _Json(Generic[T]):
 
         def serialize(value: T) -> bytes:
             data = encode(value)
-            # msgspec writes NaN and infinity as null: only where one stands can there have been one.
-            if b"null" in data:
+            # msgspec writes NaN and infinity as null. Only where a null stands can there have been one, and only beside
+            # a float: to look for one byte first is a tenth of the search for four.
+            if _FLOAT in _fits_64_bits(value) and data.find(b"null") >= 0:
                 _refuse_nan(value)
-            _fits_64_bits(value)
             return data
 
         return serialize

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from app.streams.context import Context
-from app.streams.model import Headers, Row, row
+from app.streams.model import Headers, Outbound, Row, row
 from app.streams.stores.base import Base
 from app.streams.stores.slices import ALL, WHOLE
 from app.streams.stores.specs import StoreSpec
@@ -106,7 +106,7 @@ class Changelog:
     def __init__(self, home: Home) -> None:
         self.topic = home.changelog
         self.partition = home.partition
-        self._emit: Callable[[Row], None] = home.ctx.emit
+        self._emit: Callable[[Outbound], None] = home.ctx.emit
         # Whether a put has to be followed by `send`.
         self.at_once = home.every_put and home.changelog is not None
         self.log = not home.every_put and home.changelog is not None

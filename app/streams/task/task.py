@@ -15,7 +15,7 @@ from typing import Any
 
 from app.streams.context import Context
 from app.streams.errors import ProcessingError, ProductionError, RecordError, TaskMisused
-from app.streams.model import Commit, Forward, Inbound, Offset, Row, TaskId, TopicPartition
+from app.streams.model import Commit, Forward, Inbound, Offset, Outbound, Row, TaskId, TopicPartition
 from app.streams.serdes import offset_metadata
 from app.streams.stores.slices import ALL, WHOLE, finish
 from app.streams.stores.store import Restored
@@ -59,6 +59,9 @@ class Task:
         # Input offsets the committed rows stand for: the next to be read.
         self.committed: dict[TopicPartition, int] = {}
         self._partitions = partitions
+        self._counts: dict[str, int] = {}
+        """Of partitions, since the last call: none are heard of while it runs, and who knows them takes as long to say
+        so as a record takes."""
         self._global_stores = {name: ReadOnlyStore(store) for name, store in (global_stores or {}).items()}
         self._metadata: dict[str, int] = {}
         self._remembered: dict[str, tuple[Callable[[], int], int]] = {}
@@ -145,7 +148,7 @@ class Task:
             self.stores,
             self._global_stores,
             self._metadata,
-            self._partitions,
+            self._count,
             self._schedules.add,
             self._request_commit,
             self._closers.append,
@@ -180,7 +183,7 @@ class Task:
             queue.position = position
         queue.lag = max(end - position, 0)
 
-    def process(self, now: int, limit: int = 1000) -> list[Row]:
+    def process(self, now: int, limit: int = 1000) -> list[Outbound]:
         """Take up to `limit` records and give what they, and punctuators that are due, want sent, in order. Fewer are
         taken where that is much: a record of a join may make thousands."""
         if not self._started:
@@ -189,6 +192,7 @@ class Task:
             raise TaskMisused(f"task {self.id} is being sealed: `commit` ends that")
         ctx = self.ctx
         ctx.now = now
+        self._counts.clear()
         try:
             if now >= self._schedules.wall.due and self._schedules.fire(self._schedules.wall, now):
                 self._intake.moved = True
@@ -236,6 +240,7 @@ class Task:
         are what they are when they are serialized."""
         if self._sealed is not None:
             raise TaskMisused(f"task {self.id}: commit {self._sealed.number} is still under way")
+        self._counts.clear()
         self._sealing = self._seal(every)
         return self._sealing
 
@@ -351,10 +356,15 @@ class Task:
             tuple(store.statistics() for store in self.stores.values()),
         )
 
+    def _count(self, topic: str) -> int | None:
+        if (count := self._counts.get(topic)) is None and (count := self._partitions(topic)) is not None:
+            self._counts[topic] = count
+        return count
+
     def _request_commit(self) -> None:
         self.commit_requested = True
 
-    def _drain(self) -> list[Row]:
+    def _drain(self) -> list[Outbound]:
         rows = self.ctx.outputs[:]
         self.ctx.outputs.clear()
         return rows

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from app.streams.config import Verdict
-from app.streams.model import Commit, Headers, Inbound, Offset, Row, TaskId, TopicPartition
+from app.streams.model import Commit, Headers, Inbound, Offset, Outbound, Row, TaskId, TopicPartition
 from app.streams.stores import memory_base
 from app.streams.task import Task
 from app.streams.testing.pipes import InputTopic, OutputTopic
@@ -288,9 +288,9 @@ class Driver:
         self._offsets.update(commit.offsets)
         task.applied(commit)
 
-    def _publish(self, rows: Iterable[Row]) -> None:
+    def _publish(self, rows: Iterable[Outbound]) -> None:
         """Rows of one step: first all are on record, then those the topology reads itself are handed to it."""
-        for row in rows:
+        for row in map(Row._make, rows):
             self.sent.append(row)
             self._deliver(row)
 

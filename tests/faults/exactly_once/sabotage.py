@@ -357,7 +357,7 @@ def metadata_dropped() -> None:
 
 
 def _written_instead(rows_of: Callable[[Iterable[Row]], list[Row]]) -> None:
-    instead(RowWriter, "write", lambda write: lambda self, rows: write(self, rows_of(rows)))
+    instead(RowWriter, "write", lambda write: lambda self, rows: write(self, rows_of(map(Row._make, rows))))
 
 
 def headers_dropped() -> None:

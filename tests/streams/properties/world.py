@@ -12,7 +12,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from app.streams.model import Commit, Inbound, Offset, Row, TaskId, TopicPartition
+from app.streams.model import Commit, Inbound, Offset, Outbound, Row, TaskId, TopicPartition
 from app.streams.stores import Base, memory_base
 from app.streams.stores.base import Marks
 from app.streams.stores.slices import finish
@@ -96,8 +96,8 @@ class World:
         found = self.bases[spec.name] = self.ground.base(part, spec)
         return found
 
-    def publish(self, rows: Iterable[Row]) -> None:
-        for row in rows:
+    def publish(self, rows: Iterable[Outbound]) -> None:
+        for row in map(Row._make, rows):
             self.logs.setdefault(row.topic, []).append(row)
 
     def end(self, topic: str) -> int:
@@ -126,9 +126,9 @@ class Life:
         self.world = world
         self.part = part
         self.topics = source_topics(world.topology, part, {})
-        self._epoch: list[Row] = []
+        self._epoch: list[Outbound] = []
         self._sealed: Commit | None = None
-        self._sealed_rows: list[Row] = []
+        self._sealed_rows: list[Outbound] = []
         self._applying: Iterator[None] | None = None
         self._fed: dict[str, int] = {}
         self.task = self._open()

@@ -38,9 +38,14 @@ class Living:
             cache=RecordCache(self.cache_bytes) if self.cache_bytes else None,
         )
 
+    @property
+    def sent(self) -> list[Row]:
+        """At once, and not yet taken by a seal."""
+        return [Row._make(each) for each in self.ctx.outputs]
+
     def seal(self) -> None:
         self.store.flush()
-        sent = list(self.ctx.outputs)
+        sent = self.sent
         self.ctx.outputs.clear()
         self._sealed = sent + self.store.seal()
 

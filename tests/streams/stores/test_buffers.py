@@ -33,7 +33,7 @@ def test_waiting_rows_as_java_writes_them() -> None:
     assert living.store.delete_if_present(5, False, "k") is False
     assert living.store.delete_if_present(5, True, "k") is True
     key = "0000000000000005016b"
-    assert plain(living.ctx.outputs) == [
+    assert plain(living.sent) == [
         (key, "0100000001000000020141", 9),
         (key, "0100000002000000020141000000020142", 9),
         (key, None, 9),
@@ -201,15 +201,15 @@ def test_rows_in_their_grace_as_java_writes_them() -> None:
     living = Living(GRACE, every_put=True)
     living.ctx.timestamp, living.ctx.topic = 12, "s"
     assert living.store.put("k", "s1") is True
-    ((key, value, timestamp),) = plain(living.ctx.outputs)
+    ((key, value, timestamp),) = plain(living.sent)
     assert key == "00" + "000000000000000c" + "6b" + "00000001"
     assert value is not None
     assert value.endswith("0000000173" + "00000000" * 2 + "ffffffff" * 2 + "00000002" + "7331" + "00" * 8)
-    assert (timestamp, living.ctx.outputs[0].headers) == (None, ())
+    assert (timestamp, living.sent[0].headers) == (None, ())
     living.ctx.timestamp = 22
     living.store.put("later", "s2")
     assert [due.value for due in living.store.evict()] == ["s1"]
-    assert plain(living.ctx.outputs)[-1] == (key, None, None)
+    assert plain(living.sent)[-1] == (key, None, None)
 
 
 GRACE_STEPS = st.lists(

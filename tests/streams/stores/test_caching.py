@@ -36,7 +36,7 @@ class Watched:
 
     @property
     def logged(self) -> list[Any]:
-        return [(row.key, row.value, row.timestamp) for row in self.ctx.outputs]
+        return [(row.key, row.value, row.timestamp) for row in self.living.sent]
 
 
 def test_nothing_goes_on_before_the_flush_and_then_only_the_last_write() -> None:
@@ -84,7 +84,7 @@ def test_nothing_over_nothing_is_swallowed_where_someone_listens() -> None:
     alone = Living(PLAIN, every_put=True, cache_bytes=MUCH)
     alone.store.delete("b")
     alone.store.flush()
-    assert [(row.key, row.value) for row in alone.ctx.outputs] == [(b"b", None)]
+    assert [(row.key, row.value) for row in alone.sent] == [(b"b", None)]
 
 
 # key + value with its timestamp + node and flag + context of topic "in".
@@ -122,7 +122,7 @@ def test_rows_that_were_read_take_room_too() -> None:
     fresh.store.put("c", "3", 3)
     assert fresh.ctx.outputs == []
     assert fresh.store.get("a") == ("1", 1)
-    assert [row.key for row in fresh.ctx.outputs] == [b"b", b"c"]
+    assert [row.key for row in fresh.sent] == [b"b", b"c"]
 
 
 def test_windows_are_forwarded_with_their_bounds_and_late_ones_still_show() -> None:

@@ -134,7 +134,7 @@ def test_timestamped_store_logs_the_value_s_time_and_the_record_s_for_a_deletion
     living.ctx.timestamp = 10
     living.store.put(b"k", 1, 3)
     living.store.put(b"k", None, 3)
-    assert [(row.value, row.timestamp) for row in living.ctx.outputs] == [((1).to_bytes(8, "big"), 3), (None, 10)]
+    assert [(row.value, row.timestamp) for row in living.sent] == [((1).to_bytes(8, "big"), 3), (None, 10)]
     assert living.store.seal() == []
 
 
@@ -205,7 +205,7 @@ def test_lru_evicts_the_key_used_longest_ago_and_logs_it_first() -> None:
     store.put("b", "2")
     assert store.get("a") == "1"
     store.put("c", "3")
-    assert [(row.key, row.value) for row in living.ctx.outputs][2:] == [(b"b", None), (b"c", b"3")]
+    assert [(row.key, row.value) for row in living.sent][2:] == [(b"b", None), (b"c", b"3")]
     assert (store.get("b"), store.get("a"), store.get("c")) == (None, "1", "3")
     assert store.approximate_num_entries() == 2
 

@@ -16,7 +16,7 @@ from app.streams.serdes import utf8
 from app.streams.stores import Base
 from app.streams.stores.base import Marks
 from app.streams.topology.processor import ProcessorContext
-from tests.streams.task.test_task import counting, inbound, new_task
+from tests.streams.task.test_task import counting, inbound, named, new_task
 
 
 def test_processing_goes_on_between_slices_and_the_next_commit_waits() -> None:
@@ -30,7 +30,7 @@ def test_processing_goes_on_between_slices_and_the_next_commit_waits() -> None:
     assert task.dirty_rows == 0
     slices = task.applying(commit, {"c": 3}, slice_ms=0)
     next(slices)
-    assert [row.value for row in task.process(0)] == [(2).to_bytes(8, "big")] * 3
+    assert [row.value for row in named(task.process(0))] == [(2).to_bytes(8, "big")] * 3
     with pytest.raises(TaskMisused, match="still under way"):
         task.commit()
     with pytest.raises(TaskMisused, match="not the one under way"):

@@ -13,7 +13,7 @@ from app.streams.context import Context
 from app.streams.dsl.builder import Builder
 from app.streams.dsl.options import Materialized
 from app.streams.errors import DeserializationError, ProcessingError, TaskMisused, TimestampError
-from app.streams.model import Inbound, Offset, Row, TaskId, TopicPartition
+from app.streams.model import Inbound, Offset, Outbound, Row, TaskId, TopicPartition
 from app.streams.serdes import int64, utf8
 from app.streams.serdes.offset_metadata import decode, encode
 from app.streams.stores import Base, memory_base
@@ -55,8 +55,12 @@ def inbound(offset: int, timestamp: int, key: str = "k", value: str | None = Non
     return offset, timestamp, key.encode(), (value or f"{offset}@{timestamp}").encode(), ()
 
 
-def values(rows: Iterable[Row]) -> list[str]:
-    return [row.value.decode() for row in rows if row.value is not None]
+def named(rows: Iterable[Outbound]) -> list[Row]:
+    return [Row._make(each) for each in rows]
+
+
+def values(rows: Iterable[Outbound]) -> list[str]:
+    return [row.value.decode() for row in named(rows) if row.value is not None]
 
 
 class TestChoice:
@@ -161,7 +165,7 @@ class TestTime:
         task = new_task(counting(default_extractor=extractor), "in")
         task.start(0)
         task.enqueue("in", 0, [inbound(0, 5), inbound(1, -1)])
-        assert [row.timestamp for row in task.process(99)] == times
+        assert [row.timestamp for row in named(task.process(99))] == times
 
     def test_without_a_time_the_default_extractor_gives_up(self) -> None:
         task = new_task(counting(), "in")
@@ -180,7 +184,7 @@ class TestCommit:
         task.process(0, limit=2)
         commit = task.commit()
         assert [(row.key, row.value) for row in commit.changelog] == [(b"k", (2).to_bytes(8, "big"))]
-        assert [row.value for row in task.process(0)] == [n.to_bytes(8, "big") for n in (3, 4)]
+        assert [row.value for row in named(task.process(0))] == [n.to_bytes(8, "big") for n in (3, 4)]
         with pytest.raises(TaskMisused, match="commit 1 is still under way"):
             task.commit()
         task.applied(commit)
@@ -239,7 +243,7 @@ class TestCommit:
         expected = calm.process(0)
 
         bases: dict[str, Base] = {}
-        durable: list[Row] = []
+        durable: list[Outbound] = []
         committed = Offset(0, "")
         task = self._from(bases, committed, rows)
         for round_number, limit in enumerate([*limits, 1000]):
@@ -286,7 +290,7 @@ class TestFailures:
         task = new_task(builder.build(), "in")
         task.start(0)
         task.enqueue("in", 0, [inbound(0, 5, value="x")])
-        rows = task.process(0)
+        rows = named(task.process(0))
         assert [(row.topic, row.timestamp) for row in rows] == [("dlq", 5), ("texts", 5)]
         assert dict(rows[0].headers)["__streams.errors.offset"] == b"0"
         assert task.ctx.dropped_records == 1
@@ -318,7 +322,7 @@ class TestFailures:
         task = new_task(builder.build(), "in")
         task.start(0)
         task.enqueue("in", 0, [inbound(0, 1)])
-        assert [row.topic for row in task.process(0)] == ["texts"]
+        assert [row.topic for row in named(task.process(0))] == ["texts"]
         assert task.ctx.dropped_records == 1
 
 
@@ -339,7 +343,7 @@ def test_an_aggregate_has_the_time_of_its_latest_record() -> None:
     task = new_task(counting(), "in")
     task.start(0)
     task.enqueue("in", 0, [inbound(0, 10), inbound(1, 3), inbound(2, 12)])
-    assert [row.timestamp for row in task.process(0)] == [10, 10, 12]
+    assert [row.timestamp for row in named(task.process(0))] == [10, 10, 12]
 
 
 def test_statistics_are_a_snapshot() -> None:
