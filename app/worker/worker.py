@@ -14,7 +14,7 @@ from app.kafka.failures import CLIENT_FAILED, describe, fatal
 from app.kafka.membership import Assigned, Peer
 from app.kafka.outcomes import TransactionFailed
 from app.kafka.writing import RowTooLarge
-from app.memory import settle
+from app.memory import give_back, settle
 from app.settings.folders import state_home
 from app.statistics import StreamsState, StreamsStatistics
 from app.streams.errors import RecordError, StreamsError
@@ -66,7 +66,7 @@ class Worker:
         directory = state_home(settings) if settings.store == "disk" else None
         self._stopped = stop
         settle()
-        telling = asyncio.create_task(self._tell_states())
+        beside = [asyncio.create_task(work) for work in (self._tell_states(), give_back())]
         try:
             with identified(directory, settings.application_id) as self.identity:
                 async with States(self.topology, self.identity.slot) as states:
@@ -85,7 +85,8 @@ class Worker:
         finally:
             self._ended = True
             self.stay = None
-            telling.cancel()
+            for task in beside:
+                task.cancel()
             self._tell()
 
     async def _stays(self, states: States, identity: Identity, stop: asyncio.Event) -> None:
