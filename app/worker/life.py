@@ -50,8 +50,6 @@ class LifeOptions:
     overlay_rows: int
     """Changed rows of one task that are committed before the interval is over."""
     acceptable_lag: int
-    visible_at_once: bool
-    """Rows are not held back by their transaction: they go when nothing else is at hand."""
 
 
 class Rebalance:
@@ -205,8 +203,9 @@ class Life:
                     await self._means.group.changed.wait()
 
     def _push(self, *, busy: bool) -> None:
-        """While more is at hand batches grow: small ones would cost what is lacking then."""
-        if not self._options.visible_at_once:
+        """Rows that no transaction holds back go when nothing else is at hand. While more is, batches grow: small ones
+        would cost what is lacking then."""
+        if self._means.exactly_once:
             return
         now = time.monotonic()
         if not busy or now - self._pushed_at >= PUSH_EVERY:

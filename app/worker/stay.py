@@ -194,9 +194,7 @@ class Stay:
                 settings.transaction_timeout_ms,
             )
             committer = Committer(transport, writer, self._totals, given.purger.note)
-            options = LifeOptions(
-                settings.commit_every_ms, settings.max_overlay_rows, ACCEPTABLE_LAG, not settings.exactly_once
-            )
+            options = LifeOptions(settings.commit_every_ms, settings.max_overlay_rows, ACCEPTABLE_LAG)
             life = Life(tasks, means, committer, self._rebalance, options)
             try:
                 await life.run(stop, paused)
